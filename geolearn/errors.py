@@ -1,0 +1,46 @@
+"""The errors geolearn raises on bad input, and the sentence every unknown name gets.
+
+Each message says which argument, what was expected, what came, and what to do.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class GeolearnError(Exception):
+    """Base of every error that geolearn raises on purpose."""
+
+
+class InvalidInputError(GeolearnError, ValueError):
+    """An argument has the wrong shape, type, range or content."""
+
+
+class MeshFormatError(GeolearnError, ValueError):
+    """A mesh or voxel file is damaged or not what its name says; the message names file, place and remedy."""
+
+
+class DatasetError(GeolearnError, RuntimeError):
+    """A dataset is missing, incomplete or differs from its manifest."""
+
+
+class CheckpointError(GeolearnError, RuntimeError):
+    """Weights or a run folder cannot be read or do not fit the model."""
+
+
+class MissingDependencyError(GeolearnError, ImportError):
+    """An optional package is not installed or does not load; the message names the extra that brings it."""
+
+
+class UnknownNameError(GeolearnError, KeyError):
+    """A registered thing (model, dataset, recipe) was asked for by a name nobody registered."""
+
+    def __str__(self) -> str:  # KeyError would print the message with quotes around it
+        return str(self.args[0])
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
+    """The error for an unknown `name`, suggesting the nearest known one."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return UnknownNameError(f"unknown {kind} {name!r}.{hint} Known: {', '.join(known) or 'none'}.")

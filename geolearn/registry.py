@@ -1,0 +1,42 @@
+"""A name -> object table that refuses to overwrite and suggests the nearest name."""
+
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+from geolearn.errors import InvalidInputError, unknown_name
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Names to things of one `kind` ("model", "dataset", ...), in sorted order."""
+
+    def __init__(self, kind: str):
+        self.kind = kind
+        self._entries: dict[str, T] = {}
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """Decorator: `@MODELS.register("voxnet")`. A name can be taken once."""
+
+        def add(entry: T) -> T:
+            if name in self._entries:
+                raise InvalidInputError(f"{self.kind} {name!r} is already registered as {self._entries[name]!r}")
+            self._entries[name] = entry
+            return entry
+
+        return add
+
+    def __getitem__(self, name: str) -> T:
+        try:
+            return self._entries[name]
+        except KeyError:
+            raise unknown_name(self.kind, name, self._entries) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._entries))
+
+    def __len__(self) -> int:
+        return len(self._entries)

@@ -1,0 +1,38 @@
+"""Checks at the door of every record: shape, dtype and finiteness, with one wording."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from geolearn.errors import InvalidInputError
+
+
+def to_tensor(value: object, name: str, dtype: torch.dtype, shape: Sequence[int | None]) -> Tensor:
+    """`value` (tensor, array or nested sequence) as a `dtype` tensor of `shape`, where None is any length.
+
+    Raises:
+        InvalidInputError: not numeric, another shape, non-finite floats, or fractional values for integers.
+    """
+    try:
+        tensor = torch.as_tensor(np.ascontiguousarray(value) if isinstance(value, np.ndarray) else value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InvalidInputError(f"{name}: expected numbers of shape {_text(shape)}, got {type(value)} ({error})") from error
+    if tensor.numel() == 0 and tensor.ndim != len(shape):
+        tensor = tensor.reshape([0 if size is None else size for size in shape])
+    if tensor.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, tensor.shape, strict=True)):
+        raise InvalidInputError(f"{name}: expected shape {_text(shape)}, got {tuple(tensor.shape)}")
+    if tensor.is_complex():
+        raise InvalidInputError(f"{name}: expected real numbers, got {tensor.dtype}")
+    if not dtype.is_floating_point and tensor.is_floating_point() and tensor.numel():
+        raise InvalidInputError(f"{name}: expected integers, got {tensor.dtype}; convert them first")
+    converted = tensor.to(dtype)
+    if dtype.is_floating_point and not bool(torch.isfinite(converted).all()):
+        bad = int((~torch.isfinite(converted)).sum())
+        raise InvalidInputError(f"{name}: {bad} of {converted.numel()} values are NaN, infinite or beyond {dtype}")
+    return converted
+
+
+def _text(shape: Sequence[int | None]) -> str:
+    return "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"

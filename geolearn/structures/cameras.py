@@ -1,0 +1,73 @@
+"""Pinhole cameras in one convention: OpenCV axes (x right, y down, z forward), pixel centres at +0.5."""
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from geolearn.errors import InvalidInputError
+from geolearn.structures._door import to_tensor
+from geolearn.typing import Float, Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Cameras:
+    """N pinhole cameras that share one image size.
+
+    Attributes:
+        K: float32 (N, 3, 3) intrinsics in pixels, `[[fx, s, cx], [0, fy, cy], [0, 0, 1]]`; the centre of the
+            top-left pixel is (0.5, 0.5), so an image centre is (width / 2, height / 2).
+        world_to_camera: float32 (N, 4, 4) rigid transforms acting on column vectors.
+        height, width: image size in pixels.
+    """
+
+    K: Float[Tensor, "N 3 3"]
+    world_to_camera: Float[Tensor, "N 4 4"]
+    height: int
+    width: int
+
+    def __post_init__(self) -> None:
+        K = to_tensor(self.K, "K", torch.float32, (None, 3, 3))
+        pose = to_tensor(self.world_to_camera, "world_to_camera", torch.float32, (len(K), 4, 4)).to(K.device)
+        if self.height < 1 or self.width < 1:
+            raise InvalidInputError(f"height, width: expected at least 1 pixel, got {self.height} x {self.width}")
+        if len(K):
+            if float(K[:, [0, 1], [0, 1]].min()) <= 0:
+                raise InvalidInputError("K: expected focal lengths > 0 on the diagonal")
+            rotation = pose[:, :3, :3].detach()
+            error = (rotation @ rotation.mT - torch.eye(3, device=K.device)).abs().max()
+            if float(error) > 1e-3 or float(torch.linalg.det(rotation).min()) < 0:
+                raise InvalidInputError(
+                    f"world_to_camera: expected right-handed rigid transforms, got R R^T off by {float(error):.3g} "
+                    f"and determinants from {float(torch.linalg.det(rotation).min()):.3g}; remove scale and mirroring"
+                )
+            if float((pose[:, 3].detach() - pose.new_tensor([0.0, 0.0, 0.0, 1.0])).abs().max()) > 1e-6:
+                raise InvalidInputError("world_to_camera: expected a last row of (0, 0, 0, 1)")
+        object.__setattr__(self, "K", K)
+        object.__setattr__(self, "world_to_camera", pose)
+        object.__setattr__(self, "height", int(self.height))
+        object.__setattr__(self, "width", int(self.width))
+
+    def __len__(self) -> int:
+        return len(self.K)
+
+    def __getitem__(self, index: int | slice | list[int] | Tensor) -> "Cameras":
+        """The chosen cameras; an int gives a batch of one."""
+        chosen = [index] if isinstance(index, int) else index
+        return replace(self, K=self.K[chosen], world_to_camera=self.world_to_camera[chosen])
+
+    @property
+    def centres(self) -> Float[Tensor, "N 3"]:
+        """Camera positions in the world."""
+        rotation, translation = self.world_to_camera[:, :3, :3], self.world_to_camera[:, :3, 3]
+        return -(rotation.mT @ translation[..., None])[..., 0]
+
+    def project(self, points: Float[Tensor, "P 3"]) -> tuple[Float[Tensor, "N P 2"], Float[Tensor, "N P"]]:
+        """Pixel coordinates (x, y) and depths of world points in every camera.
+
+        Points with depth <= 0 lie behind the camera; their pixel coordinates mean nothing.
+        """
+        rotation, translation = self.world_to_camera[:, :3, :3], self.world_to_camera[:, :3, 3]
+        local = points @ rotation.mT + translation[:, None]
+        depth = local[..., 2]
+        pixels = (local @ self.K.mT)[..., :2] / depth[..., None]
+        return pixels, depth

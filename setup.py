@@ -1,0 +1,65 @@
+"""Packaging metadata. Tool settings live in pyproject.toml, exact versions for development in requirements/."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = next(
+    line.split('"')[1]
+    for line in (HERE / "geolearn/__init__.py").read_text(encoding="utf-8").splitlines()
+    if line.startswith("__version__")
+)
+
+CORE = [
+    "torch>=2.4",
+    "numpy>=1.26",
+    "scipy>=1.11",
+    "trimesh>=4.4",
+    "numba>=0.60",
+    "jaxtyping>=0.2.30",
+]
+EXTRAS = {
+    "data": ["manifold3d>=3.0", "joblib>=1.4", "pillow>=10", "rich>=13"],
+    # The wheel of PyTorch3D is built for these two torch releases; it needs torch's ordinary Linux build.
+    "render": ["torch>=2.11,<2.13", "easypytorch3d==0.7.9.post1; sys_platform == 'linux'", "pillow>=10"],
+    "open3d": [
+        "open3d-cpu>=0.19,<0.20; sys_platform == 'linux' and platform_machine == 'x86_64'",
+        "open3d>=0.19,<0.20; sys_platform != 'linux' or platform_machine != 'x86_64'",
+    ],
+    "train": [
+        "lightning>=2.6,<2.7",
+        "torchmetrics>=1.4",
+        "tyro>=1.0",
+        "rich>=13",
+        "matplotlib>=3.8",
+        "tensorboard>=2.16",
+        "safetensors>=0.4",
+    ],
+    "backbones": ["timm>=1.0"],
+    "scatter": ["torch-scatter>=2.1"],
+    "dev": ["pytest>=8", "hypothesis>=6.100", "ruff>=0.6", "pyright>=1.1.380", "beartype>=0.19", "embreex>=2.17"],
+}
+EXTRAS["train"] += EXTRAS["data"]
+# Everything that installs as a wheel: torch-scatter is the one part that has to be compiled.
+EXTRAS["all"] = sorted({need for name, needs in EXTRAS.items() if name not in ("scatter", "dev") for need in needs})
+
+setup(
+    name="geolearn",
+    version=VERSION,
+    description="Learning on 3D geometry: voxel, multi-view and mesh networks, and shape fitting, on one set of loaders.",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11",
+    # datasets/ holds data about data (manifests, splits, prepare scripts); an installed geolearn needs it as well.
+    packages=[*find_packages(include=["geolearn", "geolearn.*"]), "geolearn._datasets"],
+    package_dir={"geolearn._datasets": "datasets"},
+    package_data={
+        "geolearn": ["weights/*", "py.typed"],
+        "geolearn._datasets": ["*/*.toml", "*/*.md", "*/*.py", "*/splits/*.txt"],
+    },
+    install_requires=CORE,
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["geolearn = geolearn.cli.main:main"]},
+)
