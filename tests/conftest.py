@@ -1,0 +1,35 @@
+"""Fixtures shared by all tests: the folder of real data, unpacked once per run."""
+
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of public research data beside the checkout; tests that need it skip where it is absent."""
+    folder = Path(os.environ.get("GEOLEARN_TEST_DATA", REPO.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}; set GEOLEARN_TEST_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def unpacked(real_data: Path, tmp_path_factory: pytest.TempPathFactory):
+    """`unpacked("lpsb.tar.xz")` -> the folder an archive of the real data unpacks to."""
+    done: dict[str, Path] = {}
+
+    def unpack(name: str) -> Path:
+        if not (real_data / name).is_file():
+            pytest.skip(f"no {name} in {real_data}")
+        if name not in done:
+            done[name] = tmp_path_factory.mktemp(name.split(".")[0])
+            with tarfile.open(real_data / name) as archive:
+                archive.extractall(done[name], filter="data")
+        return done[name]
+
+    return unpack
