@@ -1,0 +1,61 @@
+"""How our Numba kernels use threads: as many as torch, never in a forked child, never two teams at once."""
+
+import functools
+import os
+import threading
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import torch
+from numba import njit
+
+# OpenMP first: TBB warns and switches off where an old TBB is loaded, and workqueue aborts on concurrent calls.
+numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
+
+_forked = False
+_one_team = threading.Lock()
+
+
+def _mark_forked() -> None:
+    global _forked, _one_team
+    _forked = True
+    _one_team = threading.Lock()
+
+
+# GNU OpenMP ends a child process that opens a parallel region after its parent did.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_mark_forked)
+
+
+def parallel_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: compile `function` twice, with `prange` parallel and serial, and pick per call.
+
+    The serial build runs when torch is set to one thread, in a forked child, and when another thread of this
+    process is already inside a parallel kernel. Both builds must give the same result: a kernel writes every output
+    element from one iteration only, or reduces in a fixed order.
+    """
+    # Numba's on-disk cache is keyed by the function's qualified name and not by `parallel`, hence the two names.
+    builds = {}
+    for parallel in (False, True):
+        copy = types.FunctionType(
+            function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+        )
+        copy.__qualname__ = f"{function.__qualname__}_{'parallel' if parallel else 'serial'}"
+        copy.__module__ = function.__module__
+        builds[parallel] = njit(cache=True, nogil=True, parallel=parallel)(copy)
+
+    @functools.wraps(function)
+    def call(*arguments: Any) -> Any:
+        threads = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)
+        if threads == 1 or _forked or not _one_team.acquire(blocking=False):
+            return builds[False](*arguments)
+        try:
+            numba.set_num_threads(threads)
+            return builds[True](*arguments)
+        finally:
+            _one_team.release()
+
+    call.serial = builds[False]  # type: ignore[attr-defined]  # for kernels that call kernels
+    return call
