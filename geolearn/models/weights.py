@@ -1,0 +1,108 @@
+"""Registered models, and their weights as safetensors files that say how to build the model.
+
+A weights file is one safetensors file: the parameters, and in its header one JSON record with the registered name of
+the model, its constructor arguments, and whatever the trainer noted (classes, dataset, recipe). Nothing is unpickled.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import nn
+
+from geolearn._optional import require
+from geolearn.errors import CheckpointError, unknown_name
+from geolearn.registry import Registry
+from geolearn.typing import PathLike
+
+MODELS: Registry[type["PretrainedModel"]] = Registry("model")
+SHIPPED = Path(__file__).parent.parent / "weights"
+_RECORD = "geolearn"
+
+
+class PretrainedModel(nn.Module):
+    """Base of every registered model: remembers its constructor arguments and loads weights by name or path.
+
+    A subclass passes its constructor arguments to `super().__init__(**arguments)`.
+    """
+
+    def __init__(self, **config: Any):
+        super().__init__()
+        self.config = config
+
+    @classmethod
+    def from_pretrained(cls, name_or_path: PathLike) -> Self:
+        """The model with trained weights, in evaluation mode.
+
+        Args:
+            name_or_path: a name that ships with geolearn (`geolearn.models.pretrained_names()`) or a file
+                written by `save_model`.
+
+        Raises:
+            UnknownNameError: neither a file nor a shipped name.
+            CheckpointError: the file is damaged or holds another model.
+        """
+        model, _ = load_model(name_or_path)
+        if not isinstance(model, cls):
+            raise CheckpointError(f"{name_or_path}: expected weights of {cls.__name__}, got {type(model).__name__}")
+        return model
+
+
+def pretrained_names() -> list[str]:
+    """Names of the weights that ship inside the package."""
+    return sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
+
+
+def save_model(model: PretrainedModel, path: PathLike, *, half: bool = False, **notes: Any) -> None:
+    """Write weights and the record to rebuild them; first under a temporary name, then renamed.
+
+    Args:
+        half: store floating-point parameters as float16 (they load back as float32).
+        notes: JSON-able facts to keep with the weights, such as `classes=[...]`.
+    """
+    safetensors = require("safetensors.torch", extra="train")
+    name = next((name for name in MODELS if MODELS[name] is type(model)), None)
+    if name is None:
+        raise CheckpointError(f"{type(model).__name__} is not a registered model; decorate it with @MODELS.register")
+    tensors = {
+        key: (value.half() if half and value.is_floating_point() else value).detach().cpu().contiguous()
+        for key, value in model.state_dict().items()
+    }
+    record = json.dumps({"model": name, "config": model.config, **notes}, sort_keys=True)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        safetensors.save_file(tensors, temporary, metadata={_RECORD: record})
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_model(name_or_path: PathLike) -> tuple[PretrainedModel, dict[str, Any]]:
+    """The model in evaluation mode, and the record kept with its weights. See `PretrainedModel.from_pretrained`."""
+    safetensors = require("safetensors", extra="train")
+    path = Path(name_or_path)
+    if not path.is_file():
+        path = SHIPPED / f"{name_or_path}.safetensors"
+        if not path.is_file():
+            raise unknown_name("weights (no such file, nor weights of that name)", str(name_or_path), pretrained_names())
+    try:
+        with safetensors.safe_open(path, framework="pt") as archive:
+            record = json.loads((archive.metadata() or {})[_RECORD])
+            state = {key: archive.get_tensor(key) for key in archive.keys()}  # noqa: SIM118 (not a dict)
+        # JSON has no tuples; constructors take them.
+        config = {key: tuple(value) if isinstance(value, list) else value for key, value in record["config"].items()}
+        model = MODELS[record["model"]](**config)
+    except (safetensors.SafetensorError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path}: not weights written by geolearn.models.save_model, or damaged ({type(error).__name__}: {error})"
+        ) from error
+    state = {key: value.float() if value.dtype == torch.float16 else value for key, value in state.items()}
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: the weights do not fit {record['model']}({config}): {error}") from error
+    return model.eval(), record
