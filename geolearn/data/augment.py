@@ -1,0 +1,159 @@
+"""Augmentation of bit-packed voxel columns: rotate, mirror, scale and shift a batch without unpacking it.
+
+A warp maps a cell centre p, measured from the grid's centre, to `shift + scale * M R p`: R turns it by `angle_rad`
+about the up axis z (counter-clockwise seen from above), M flips x where `mirror` is set. Every output cell takes the
+value of the source cell nearest to where it came from (ties to the higher index); what comes from outside is empty.
+
+Because the axes x, y and the axis z do not mix, the first two are one gather of whole 32-bit columns, and the third is
+one rearrangement of bits per shape, done with a lookup table per byte.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+
+from geolearn.data.packed import check_columns, column_bytes, unpack
+from geolearn.errors import InvalidInputError
+from geolearn.typing import Bool, Float, Int, Tensor
+
+
+class Warp(NamedTuple):
+    """Parameters of B warps, in the order `warp_columns` takes them."""
+
+    angle_rad: Float[Tensor, " B"]
+    mirror: Bool[Tensor, " B"]
+    shift: Float[Tensor, "B 3"]
+    scale: Float[Tensor, "B 3"]
+
+    def select(self, index: Int[Tensor, " M"] | slice) -> "Warp":
+        return Warp(*(parameter[index] for parameter in self))
+
+
+@dataclass(frozen=True)
+class VoxelAugment:
+    """A distribution of warps.
+
+    Attributes:
+        rotations: 0 = any angle about the up axis; n = one of n equal steps, so 1 = no rotation.
+        jitter_rad: uniform extra angle in +- this.
+        mirror: flip half of the shapes.
+        shift: whole cells, uniform in -shift..shift per axis.
+        scale: factor uniform in 1 - scale..1 + scale, each axis on its own.
+    """
+
+    rotations: int = 0
+    jitter_rad: float = 0.0
+    mirror: bool = True
+    shift: int = 2
+    scale: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.rotations < 0 or self.shift < 0 or self.jitter_rad < 0 or not 0 <= self.scale < 1:
+            raise InvalidInputError(f"expected rotations, shift, jitter_rad >= 0 and 0 <= scale < 1, got {self}")
+
+    def draw(self, count: int, generator: torch.Generator) -> Warp:
+        """`count` random warps, on the generator's device. All fields consume the same numbers whatever their range."""
+        device = generator.device
+        turn = torch.rand(count, generator=generator, device=device)
+        if self.rotations:
+            turn = (turn * self.rotations).floor() / self.rotations
+        uniform = torch.rand(count, 8, generator=generator, device=device)
+        return Warp(
+            angle_rad=2 * math.pi * turn + self.jitter_rad * (2 * uniform[:, 0] - 1),
+            mirror=(uniform[:, 1] < 0.5) & self.mirror,
+            shift=(uniform[:, 2:5] * (2 * self.shift + 1)).floor() - self.shift,
+            scale=1 + self.scale * (2 * uniform[:, 5:8] - 1),
+        )
+
+
+def augment_columns(
+    columns: Int[Tensor, "B R R"],
+    angle_rad: Float[Tensor, " B"],
+    mirror: Bool[Tensor, " B"],
+    shift: Float[Tensor, "B 3"],
+    scale: Float[Tensor, "B 3"],
+    *,
+    dtype: torch.dtype = torch.float32,
+) -> Float[Tensor, "B 1 R R R"]:
+    """Warp and unpack: a network's input on the columns' device. Arguments as in `warp_columns`."""
+    return unpack(warp_columns(columns, angle_rad, mirror, shift, scale), dtype)
+
+
+def warp_columns(
+    columns: Int[Tensor, "B R R"],
+    angle_rad: Float[Tensor, " B"],
+    mirror: Bool[Tensor, " B"],
+    shift: Float[Tensor, "B 3"],
+    scale: Float[Tensor, "B 3"],
+) -> Int[Tensor, "B R R"]:
+    """Columns warped as the module's text says, still packed.
+
+    Args:
+        angle_rad: rotation about the up axis.
+        mirror: flip x after the rotation.
+        shift: in cells, per axis x, y, z; fractions are allowed.
+        scale: factors > 0 per axis.
+    """
+    check_columns(columns)
+    # Parameters usually come from the CPU; checking them there keeps a GPU's queue running.
+    if scale.device.type == "cpu" and not bool((scale > 0).all()):
+        raise InvalidInputError(f"scale: expected factors > 0, got a smallest of {float(scale.min())}")
+    parameters = Warp(*(parameter.to(columns.device) for parameter in (angle_rad, mirror, shift, scale)))
+    return _move_bits(_gather_columns(columns, parameters), parameters)
+
+
+def rotate_columns(columns: Int[Tensor, "B R R"], angle_rad: float, *, mirror: bool = False) -> Int[Tensor, "B R R"]:
+    """Every shape turned by the same angle about the up axis, and mirrored if asked: the views of a voting test."""
+    count = len(columns)
+    angles = torch.full((count,), float(angle_rad), device=columns.device)
+    warp = Warp(
+        angles,
+        angles.new_full((count,), mirror, dtype=torch.bool),
+        angles.new_zeros(count, 3),
+        angles.new_ones(count, 3),
+    )
+    return _gather_columns(columns, warp)
+
+
+def _source(size: int, shift: Tensor, scale: Tensor) -> Tensor:
+    """(B, R) positions, from the grid's centre, that the cells of one axis come from before rotation."""
+    centred = torch.arange(size, device=shift.device, dtype=shift.dtype) - (size - 1) / 2
+    return (centred - shift[:, None]) / scale[:, None]
+
+
+def _gather_columns(columns: Tensor, warp: Warp) -> Tensor:
+    count, size, _ = columns.shape
+    x = (_source(size, warp.shift[:, 0], warp.scale[:, 0]) * torch.where(warp.mirror, -1.0, 1.0)[:, None])[:, :, None]
+    y = _source(size, warp.shift[:, 1], warp.scale[:, 1])[:, None, :]
+    cos, sin = warp.angle_rad.cos()[:, None, None], warp.angle_rad.sin()[:, None, None]
+    # Back to indices: + (size - 1) / 2, and + 0.5 to round to the nearest by floor.
+    row = (cos * x + sin * y + size / 2).floor_()
+    column = (cos * y - sin * x + size / 2).floor_()
+    inside = (row >= 0) & (row < size) & (column >= 0) & (column < size)
+    empty = size * size  # one more column, always empty, for everything outside
+    source = torch.where(inside, row * size + column, empty).long()
+    padded = torch.cat([columns.reshape(count, size * size), columns.new_zeros(count, 1)], dim=1)
+    return padded.gather(1, source.view(count, size * size)).view(count, size, size)
+
+
+def _move_bits(columns: Tensor, warp: Warp) -> Tensor:
+    count, size, _ = columns.shape
+    source = (_source(size, warp.shift[:, 2], warp.scale[:, 2]) + size / 2).floor_()
+    inside = (source >= 0) & (source < size)
+    bit = torch.ones(size, dtype=torch.int32, device=columns.device) << torch.arange(
+        size, dtype=torch.int32, device=columns.device
+    )
+    # goes_to[b, s]: the set of output cells that take input cell s. Sets of different s are disjoint, so + is "or".
+    goes_to = columns.new_zeros(count, 32)
+    goes_to.scatter_add_(1, torch.where(inside, source, 0).long(), torch.where(inside, bit, 0))
+    goes_to = goes_to.view(count, 4, 8)
+    table = columns.new_zeros(count, 4, 1)
+    for cell in range(8):  # table[b, p, n]: the output cells for value n of byte p
+        table = torch.cat([table, table + goes_to[:, :, cell, None]], dim=2)
+    values = column_bytes(columns).view(count, size * size, 4).long()
+    moved = table[:, 0].gather(1, values[:, :, 0])
+    for byte in range(1, 4):
+        moved += table[:, byte].gather(1, values[:, :, byte])
+    return moved.view(count, size, size)

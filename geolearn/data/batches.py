@@ -1,0 +1,134 @@
+"""Batches of packed voxels, warped and unpacked on the fly in the training process: no workers, no copies."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from geolearn.data.augment import VoxelAugment, warp_columns
+from geolearn.data.packed import PackedVoxels, unpack
+from geolearn.data.sample import Batch
+from geolearn.errors import InvalidInputError
+
+
+class VoxelBatches:
+    """An iterable of `Batch(values (B, 1, R, R, R), labels (B,), keys)` over a packed split.
+
+    Order and augmentation of an epoch depend on `seed` and the epoch alone: not on the batch size, not on how many
+    processes share the work, not on the device. With `world_size` W every process takes its slice of each group of
+    W * batch_size shapes; without `drop_last` the last group is filled up from the start of the epoch's order (as
+    torch's DistributedSampler does), so that no process waits for another. `keys` tell repeated shapes apart.
+
+    Each pass is the next epoch; `set_epoch` chooses another. `state_dict` marks the place inside an epoch.
+
+    Args:
+        voxels: the split; it is moved to `device` whole.
+        batch_size: shapes per batch in this process.
+        augment: random warps, or None.
+        shuffle: a new order every epoch; otherwise the split's.
+        drop_last: leave out the last, incomplete group.
+        rank, world_size: this process among those that share each epoch; by default torch.distributed's.
+    """
+
+    def __init__(
+        self,
+        voxels: PackedVoxels,
+        batch_size: int,
+        *,
+        augment: VoxelAugment | None = None,
+        shuffle: bool = True,
+        drop_last: bool = False,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        rank: int | None = None,
+        world_size: int | None = None,
+    ):
+        if batch_size < 1:
+            raise InvalidInputError(f"batch_size: expected at least 1, got {batch_size}")
+        if seed < 0:
+            raise InvalidInputError(f"seed: expected at least 0, got {seed}")
+        if len(voxels) == 0:
+            raise InvalidInputError("voxels: the split is empty")
+        if (rank is None) != (world_size is None):
+            raise InvalidInputError("rank, world_size: give both or neither")
+        if rank is not None and world_size is not None and not 0 <= rank < world_size:
+            raise InvalidInputError(f"rank: expected 0..{world_size - 1}, got {rank}")
+        self.voxels = voxels.to(device)
+        self.batch_size = batch_size
+        self.augment = augment
+        self.shuffle = shuffle
+        self.drop_last = drop_last
+        self.seed = seed
+        self.dtype = dtype
+        self._place = None if rank is None or world_size is None else (rank, world_size)
+        self._epoch = 0
+        self._done = 0  # batches handed out in this epoch
+        self._resume = False
+
+    def __len__(self) -> int:
+        """Batches per epoch, the same in every process."""
+        group = self.batch_size * self._rank_and_size()[1]
+        return len(self.voxels) // group if self.drop_last else -(-len(self.voxels) // group)
+
+    @property
+    def sampler(self) -> "VoxelBatches":
+        """Itself: Lightning calls `loader.sampler.set_epoch` before every epoch."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """The epoch of the next pass. Naming the epoch that `load_state_dict` restored keeps its place."""
+        if epoch != self._epoch or not self._resume:
+            self._epoch, self._done, self._resume = epoch, 0, False
+
+    def state_dict(self) -> dict[str, int]:
+        return {"epoch": self._epoch, "done": self._done}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """The next pass continues after `done` batches of that epoch."""
+        self._epoch, self._done, self._resume = state["epoch"], state["done"], True
+
+    def __iter__(self) -> Iterator[Batch]:
+        if self._done >= len(self):  # the last pass was consumed to its end, whether or not it was asked for more
+            self._epoch, self._done = self._epoch + 1, 0
+        if not self._resume:
+            self._done = 0
+        self._resume = False
+        return self._pass(self._epoch, self._done)
+
+    def _pass(self, epoch: int, first: int) -> Iterator[Batch]:
+        count = len(self.voxels)
+        generator = torch.Generator().manual_seed(_epoch_seed(self.seed, epoch))
+        order = torch.randperm(count, generator=generator) if self.shuffle else torch.arange(count)
+        warp = self.augment.draw(count, generator) if self.augment else None
+        rank, world_size = self._rank_and_size()
+        for batch in range(first, len(self)):
+            start = batch * self.batch_size * world_size
+            size = self.batch_size
+            if start + size * world_size > count:  # the last group: every process gets the same, smaller share
+                size = -(-(count - start) // world_size)
+            place = (torch.arange(size) + start + rank * size) % count
+            index = order[place]
+            on_device = index.to(self.voxels.columns.device)
+            columns = self.voxels.columns[on_device]
+            if warp is not None:
+                columns = warp_columns(columns, *warp.select(place))
+            self._epoch, self._done = epoch, batch + 1
+            yield Batch(
+                unpack(columns, self.dtype),
+                self.voxels.labels[on_device],
+                [self.voxels.keys[i] for i in index.tolist()],
+            )
+
+    def _rank_and_size(self) -> tuple[int, int]:
+        if self._place is not None:
+            return self._place
+        distributed = torch.distributed
+        if distributed.is_available() and distributed.is_initialized():
+            return distributed.get_rank(), distributed.get_world_size()
+        return 0, 1
+
+
+def _epoch_seed(seed: int, epoch: int) -> int:
+    """One generator seed from two numbers; neighbouring pairs give unrelated streams."""
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint32)[0])
