@@ -1,6 +1,7 @@
 """How our Numba kernels use threads: as many as torch, never in a forked child, never two teams at once."""
 
 import functools
+import inspect
 import os
 import threading
 import types
@@ -29,6 +30,15 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_mark_forked)
 
 
+def kernel(function: Callable[..., Any]) -> Any:
+    """Decorator: compile `function` serially, cached on disk; for the parts that parallel kernels call.
+
+    The test suite's import hook wraps every function of the package in a type check, which Numba cannot compile, so
+    the function is unwrapped first.
+    """
+    return njit(cache=True, nogil=True)(inspect.unwrap(function))
+
+
 def parallel_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator: compile `function` twice, with `prange` parallel and serial, and pick per call.
 
@@ -36,6 +46,7 @@ def parallel_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     process is already inside a parallel kernel. Both builds must give the same result: a kernel writes every output
     element from one iteration only, or reduces in a fixed order.
     """
+    function = inspect.unwrap(function)  # as in `kernel`
     # Numba's on-disk cache is keyed by the function's qualified name and not by `parallel`, hence the two names.
     builds = {}
     for parallel in (False, True):
