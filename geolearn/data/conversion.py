@@ -1,0 +1,175 @@
+"""What the prepare.py of a dataset calls: meshes and voxels from published formats to the prepared layout."""
+
+import zipfile
+import zlib
+from collections import defaultdict
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from geolearn.data.index import Entry, Index
+from geolearn.data.manifest import Manifest
+from geolearn.data.packed import pack
+from geolearn.data.workers import Workers
+from geolearn.errors import DatasetError
+from geolearn.structures import Mesh
+from geolearn.typing import Array, Bool, Int, Tensor
+
+
+class MeshTask(NamedTuple):
+    """One mesh file to convert; `up` is the axis that points up in it."""
+
+    source: Path
+    target: Path
+    up: str
+
+
+def convert_class_folders(data: Path, destination: Path, manifest: Manifest, workers: Workers, suffix: str) -> Index:
+    """Meshes laid out as `<class>/<split>/<shape><suffix>`; keys are that path without the suffix.
+
+    Where the dataset has split files they decide what is needed and in which order; otherwise the sorted folders do.
+
+    Raises:
+        DatasetError: a listed file is missing, or files cannot be read; names them.
+    """
+    splits = {split: _entries(data, split, manifest, suffix) for split in manifest.splits}
+    keys = [key for entries in splits.values() for key, _ in entries]
+    missing = [key + suffix for key in keys if not (data / (key + suffix)).is_file()]
+    if missing:
+        raise DatasetError(f"{data}: {len(missing)} of {len(keys)} files are missing, first {missing[:5]}")
+    tasks = [MeshTask(data / (key + suffix), mesh_path(destination, key), manifest.up) for key in keys]
+    sizes = workers.map(convert_mesh, tasks, f"converting {manifest.name}")
+    no_faces = [key for key, (_, faces) in zip(keys, sizes, strict=True) if faces == 0]
+    return Index(splits, {"no_faces": no_faces} if no_faces else {})
+
+
+def _entries(data: Path, split: str, manifest: Manifest, suffix: str) -> list[Entry]:
+    if split in manifest.split_files:
+        return manifest.read_split(split)
+    found = []
+    for label, name in enumerate(manifest.classes):
+        folder = data / name / split
+        names = sorted(path.stem for path in folder.glob(f"*{suffix}")) if folder.is_dir() else []
+        found += [(f"{name}/{split}/{stem}", label) for stem in names]
+    return found
+
+
+def mesh_path(root: Path, key: str) -> Path:
+    return root / "meshes" / f"{key}.npz"
+
+
+def convert_mesh(task: MeshTask) -> tuple[int, int]:
+    """Write one mesh, unless that is done; its numbers of vertices and faces."""
+    from geolearn.io import load_mesh  # late: reading prepared data needs no file formats
+
+    if task.target.is_file():
+        try:
+            done = read_mesh(task.target)
+            return len(done.verts), len(done.faces)
+        except DatasetError:
+            pass  # damaged while it was written: convert it again
+    mesh = load_mesh(task.source)
+    verts = to_z_up(mesh.verts, task.up).numpy()
+    arrays = {"verts": verts, "faces": mesh.faces.numpy().astype(np.int32)}
+    if mesh.face_labels is not None:
+        arrays["face_labels"] = mesh.face_labels.numpy().astype(np.int32)
+    write_arrays(task.target, arrays)
+    return len(verts), len(mesh.faces)
+
+
+def to_z_up(verts: Tensor, up: str) -> Tensor:
+    """Rotate positions so that `up` becomes z; "none" and "z" leave them."""
+    if up == "y":
+        return torch.stack([verts[:, 0], -verts[:, 2], verts[:, 1]], dim=1)
+    if up == "x":
+        return torch.stack([-verts[:, 2], verts[:, 1], verts[:, 0]], dim=1)
+    return verts
+
+
+def grids_to_z_up(values: Bool[Array, "N R R R"], up: str) -> Bool[Array, "N R R R"]:
+    """`to_z_up` for occupancy grids indexed [x, y, z]."""
+    if up == "y":
+        return values.transpose(0, 1, 3, 2)[:, :, ::-1]
+    if up == "x":
+        return values.transpose(0, 3, 2, 1)[:, ::-1]
+    return values
+
+
+def read_mesh(path: Path, name: str = "") -> Mesh:
+    """A prepared mesh.
+
+    Raises:
+        DatasetError: the file is missing or damaged.
+    """
+    arrays = read_arrays(path)
+    if not {"verts", "faces"} <= arrays.keys():
+        raise DatasetError(f"{path}: expected the arrays verts and faces, got {sorted(arrays)}")
+    faces = torch.from_numpy(arrays["faces"]).long()
+    labels = arrays.get("face_labels")
+    return Mesh(
+        torch.from_numpy(arrays["verts"]), faces, None if labels is None else torch.from_numpy(labels).long(), name
+    )
+
+
+def write_arrays(path: Path, arrays: dict[str, Array]) -> None:
+    """An uncompressed .npz that appears whole or not at all. Equal arrays give equal bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".part")
+    with partial.open("wb") as file:
+        np.savez(file, allow_pickle=False, **{name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    partial.replace(path)
+
+
+def read_arrays(path: Path) -> dict[str, Array]:
+    """All arrays of an .npz; its checksums are verified on the way.
+
+    Raises:
+        DatasetError: the file is missing, damaged, or holds Python objects.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise DatasetError(
+            f"{path} cannot be read ({type(error).__name__}: {error}); prepare the dataset again"
+        ) from error
+
+
+def columns_path(root: Path, split: str) -> Path:
+    return root / f"{split}.npz"
+
+
+def write_columns(root: Path, split: str, values: Bool[Array, "N R R R"], up: str) -> Int[Array, "N R R"]:
+    """Pack one split of grids, Z up, and write it."""
+    columns = pack(np.ascontiguousarray(grids_to_z_up(values, up))).numpy()
+    write_arrays(columns_path(root, split), {"columns": columns})
+    return columns
+
+
+def repeated_grids(columns: dict[str, Array], splits: dict[str, list[Entry]]) -> list[dict[str, object]]:
+    """Which test grids equal training grids: `{"key", "equals": [...], "same_label": bool}` per test grid.
+
+    `same_label` is whether every training grid that is equal has the label of the test grid.
+    """
+    seen: dict[bytes, list[int]] = defaultdict(list)
+    for number, grid in enumerate(columns["train"]):
+        seen[grid.tobytes()].append(number)
+    repeats = []
+    for (key, label), grid in zip(splits["test"], columns["test"], strict=True):
+        equal = [splits["train"][number] for number in seen.get(grid.tobytes(), ())]
+        if equal:
+            same = all(other == label for _, other in equal)
+            repeats.append({"key": key, "equals": [other for other, _ in equal], "same_label": same})
+    return repeats
+
+
+def empty_grids(columns: dict[str, Array], splits: dict[str, list[Entry]]) -> list[str]:
+    """Keys of grids without an occupied cell."""
+    return [
+        key
+        for split, grids in columns.items()
+        for (key, _), grid in zip(splits[split], grids, strict=True)
+        if not grid.any()
+    ]

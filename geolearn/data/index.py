@@ -1,0 +1,78 @@
+"""`index.json` of a prepared dataset: which samples there are, in order, and what was found while preparing them."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from geolearn.data.manifest import Manifest
+from geolearn.errors import DatasetError
+
+Entry = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Index:
+    """Attributes:
+    splits: split name to its (key, label) pairs, in the order of the split file.
+    facts: what the dataset's prepare.py recorded, e.g. `empty` or `duplicates`.
+    """
+
+    splits: dict[str, list[Entry]]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def counts(self, split: str, classes: int) -> list[int]:
+        """Samples per class."""
+        result = [0] * classes
+        for _, label in self.splits[split]:
+            result[label] += 1
+        return result
+
+    def write(self, root: Path, manifest: Manifest) -> None:
+        text = json.dumps({"name": manifest.name, "manifest_digest": manifest.digest, **asdict(self)}, indent=0)
+        (root / "index.json").write_text(text + "\n", encoding="utf-8")
+
+
+def read_index(root: Path, manifest: Manifest) -> Index:
+    """The index of a prepared root.
+
+    Raises:
+        DatasetError: damaged, of another dataset, or prepared under another version of the manifest.
+    """
+    path = root / "index.json"
+    again = f"prepare it again: geolearn data prepare {manifest.name} --from PATH"
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        index = Index(
+            {split: [(str(key), int(label)) for key, label in entries] for split, entries in table["splits"].items()},
+            table["facts"],
+        )
+        name, digest = table["name"], table["manifest_digest"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"{path} cannot be read ({type(error).__name__}: {error}); {again}") from error
+    if (name, digest) != (manifest.name, manifest.digest):
+        raise DatasetError(f"{path} holds {name!r} as prepared for another manifest; {again}")
+    return index
+
+
+def check_counts(index: Index, manifest: Manifest) -> None:
+    """Compare an index with the manifest, split by split and class by class.
+
+    Raises:
+        DatasetError: naming every difference.
+    """
+    wrong = []
+    if set(index.splits) != set(manifest.splits):
+        wrong.append(f"splits are {sorted(index.splits)}, expected {sorted(manifest.splits)}")
+    for split in sorted(set(index.splits) & set(manifest.splits)):
+        expected, found = manifest.splits[split], index.counts(split, len(manifest.classes))
+        if sum(found) != expected.count:
+            wrong.append(f"{split} has {sum(found)} samples, expected {expected.count}")
+        for label, want in enumerate(expected.per_class):
+            if found[label] != want:
+                wrong.append(f"{split}/{manifest.classes[label]} has {found[label]}, expected {want}")
+    keys = [key for entries in index.splits.values() for key, _ in entries]
+    if len(set(keys)) != len(keys):
+        wrong.append("a key occurs twice")
+    if wrong:
+        raise DatasetError(f"{manifest.name}: the raw data differs from the manifest: {'; '.join(wrong)}")

@@ -1,0 +1,103 @@
+"""Spread a preparation over processes, or over a cluster, with a progress bar and a list of everything that failed."""
+
+import contextlib
+import functools
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from geolearn._optional import require
+from geolearn.errors import DatasetError, GeolearnError, InvalidInputError
+
+Task = TypeVar("Task")
+BACKENDS = ("loky", "threading", "dask", "ray")
+SHOWN_FAILURES = 10
+
+
+@dataclass(frozen=True)
+class Workers:
+    """How to run many independent tasks.
+
+    Attributes:
+        jobs: processes; 1 runs in this one, -1 uses every core.
+        backend: "loky" (processes here), "threading", or a cluster: "dask" (the running Client) or "ray".
+        progress: show a bar; None = where the error stream is a terminal.
+    """
+
+    jobs: int = 1
+    backend: str = "loky"
+    progress: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.backend not in BACKENDS:
+            raise InvalidInputError(f"backend: expected one of {', '.join(BACKENDS)}, got {self.backend!r}")
+        if self.jobs == 0 or self.jobs < -1:
+            raise InvalidInputError(f"jobs: expected a number of processes, or -1 for every core, got {self.jobs}")
+
+    def map(self, function: Callable[[Task], Any], tasks: Sequence[Task], title: str) -> list[Any]:
+        """`[function(task) for task in tasks]`, whatever the number of workers.
+
+        All tasks are tried before anything is raised, so that one run names every bad file.
+
+        Raises:
+            DatasetError: some task raised a GeolearnError; names each.
+        """
+        results: dict[int, Any] = {}
+        failures: dict[int, str] = {}
+        for number, result, failure in self._show(self._run(function, tasks), len(tasks), title):
+            if failure is None:
+                results[number] = result
+            else:
+                failures[number] = failure
+        if failures:
+            named = [failures[number] for number in sorted(failures)]
+            more = f" ... and {len(named) - SHOWN_FAILURES} more" if len(named) > SHOWN_FAILURES else ""
+            raise DatasetError(
+                f"{len(named)} of {len(tasks)} could not be prepared ({title}); repair or replace them and run again, "
+                "what is done is kept:\n  " + "\n  ".join(named[:SHOWN_FAILURES]) + more
+            )
+        return [results[number] for number in range(len(tasks))]
+
+    def _run(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[tuple[int, Any, str | None]]:
+        attempt = functools.partial(_attempt, function)
+        if self.jobs == 1 and self.backend == "loky":
+            yield from map(attempt, range(len(tasks)), tasks)
+            return
+        joblib = require("joblib", extra="data")
+        with self._cluster(joblib):
+            parallel = joblib.Parallel(n_jobs=self.jobs, return_as="generator_unordered", batch_size="auto")
+            yield from parallel(joblib.delayed(attempt)(number, task) for number, task in enumerate(tasks))
+
+    def _cluster(self, joblib: Any) -> contextlib.AbstractContextManager[Any]:
+        if self.backend == "dask":
+            require("distributed", extra="data")  # importing it registers the backend with joblib
+        elif self.backend == "ray":
+            require("ray.util.joblib", extra="data").register_ray()
+        return joblib.parallel_config(backend=self.backend)
+
+    def _show(self, results: Iterable[Any], total: int, title: str) -> Iterator[Any]:
+        show = sys.stderr.isatty() if self.progress is None else self.progress
+        if not show or total == 0:
+            return iter(results)
+        rich = require("rich.progress", extra="data")
+        console = require("rich.console", extra="data").Console(stderr=True)
+        columns = (
+            rich.TextColumn("{task.description}"),
+            rich.BarColumn(),
+            rich.MofNCompleteColumn(),
+            rich.TimeRemainingColumn(),
+        )
+        return _bar(rich.Progress(*columns, console=console), results, total, title)
+
+
+def _bar(progress: Any, results: Iterable[Any], total: int, title: str) -> Iterator[Any]:
+    with progress:
+        yield from progress.track(results, total=total, description=title)
+
+
+def _attempt(function: Callable[[Any], Any], number: int, task: Any) -> tuple[int, Any, str | None]:
+    try:
+        return number, function(task), None
+    except GeolearnError as error:
+        return number, None, str(error)
