@@ -1,6 +1,7 @@
 """Pinhole cameras in one convention: OpenCV axes (x right, y down, z forward), pixel centres at +0.5."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -18,6 +19,12 @@ class Cameras:
             top-left pixel is (0.5, 0.5), so an image centre is (width / 2, height / 2).
         world_to_camera: float32 (N, 4, 4) rigid transforms acting on column vectors.
         height, width: image size in pixels.
+
+    Both tensors keep their gradients. Other conventions: `geolearn.render.conventions`.
+
+    Raises:
+        InvalidInputError: wrong shapes, non-finite values, focal lengths <= 0, a K that is not upper triangular with
+            a last row of (0, 0, 1), poses with scale or mirroring, an image side below 1 pixel.
     """
 
     K: Float[Tensor, "N 3 3"]
@@ -31,8 +38,11 @@ class Cameras:
         if self.height < 1 or self.width < 1:
             raise InvalidInputError(f"height, width: expected at least 1 pixel, got {self.height} x {self.width}")
         if len(K):
-            if float(K[:, [0, 1], [0, 1]].min()) <= 0:
+            fixed = K.detach()
+            if float(fixed[:, [0, 1], [0, 1]].min()) <= 0:
                 raise InvalidInputError("K: expected focal lengths > 0 on the diagonal")
+            if float((fixed[:, [1, 2, 2, 2], [0, 0, 1, 2]] - K.new_tensor([0.0, 0.0, 0.0, 1.0])).abs().max()) > 1e-6:
+                raise InvalidInputError("K: expected [[fx, s, cx], [0, fy, cy], [0, 0, 1]]; divide K by K[2, 2]")
             rotation = pose[:, :3, :3].detach()
             error = (rotation @ rotation.mT - torch.eye(3, device=K.device)).abs().max()
             if float(error) > 1e-3 or float(torch.linalg.det(rotation).min()) < 0:
@@ -47,6 +57,9 @@ class Cameras:
         object.__setattr__(self, "height", int(self.height))
         object.__setattr__(self, "width", int(self.width))
 
+    def __repr__(self) -> str:
+        return f"Cameras({len(self)} of {self.height} x {self.width} px)"
+
     def __len__(self) -> int:
         return len(self.K)
 
@@ -54,6 +67,13 @@ class Cameras:
         """The chosen cameras; an int gives a batch of one."""
         chosen = [index] if isinstance(index, int) else index
         return replace(self, K=self.K[chosen], world_to_camera=self.world_to_camera[chosen])
+
+    @property
+    def device(self) -> torch.device:
+        return self.K.device
+
+    def to(self, device: torch.device | str) -> "Cameras":
+        return replace(self, K=self.K.to(device), world_to_camera=self.world_to_camera.to(device))
 
     @property
     def centres(self) -> Float[Tensor, "N 3"]:
@@ -71,3 +91,9 @@ class Cameras:
         depth = local[..., 2]
         pixels = (local @ self.K.mT)[..., :2] / depth[..., None]
         return pixels, depth
+
+    def to_pytorch3d(self, *, in_ndc: bool = True) -> Any:
+        """PyTorch3D's `PerspectiveCameras`; see `geolearn.render.conventions.to_pytorch3d`."""
+        from geolearn.structures import conventions  # the other way round at the top: it builds Cameras
+
+        return conventions.to_pytorch3d(self, in_ndc=in_ndc)

@@ -18,6 +18,9 @@ class Views:
         images: float32 (N, C, H, W) in [0, 1].
         cameras: N cameras with the same H and W.
         masks: optional float32 (N, H, W) in [0, 1], 1 on the object.
+
+    Raises:
+        InvalidInputError: wrong shapes, values outside [0, 1], or cameras of another number or image size.
     """
 
     images: Float[Tensor, "N C H W"]
@@ -37,12 +40,31 @@ class Views:
             masks = to_tensor(self.masks, "masks", torch.float32, (count, height, width)).to(images.device)
             checked.append(("masks", masks))
         for name, value in checked:
-            if value.numel() and (float(value.min()) < 0 or float(value.max()) > 1):
+            low, high = value.detach().aminmax() if value.numel() else (0, 1)
+            if low < 0 or high > 1:
                 raise InvalidInputError(
-                    f"{name}: expected values in [0, 1], got {float(value.min()):.4g}..{float(value.max()):.4g}; "
+                    f"{name}: expected values in [0, 1], got {float(low):.4g}..{float(high):.4g}; "
                     "divide 8-bit images by 255"
                 )
             object.__setattr__(self, name, value)
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __repr__(self) -> str:
+        masks = "" if self.masks is None else ", masked"
+        return f"Views({len(self)} images of {tuple(self.images.shape[1:])}{masks})"
+
+    @property
+    def device(self) -> torch.device:
+        return self.images.device
+
+    def __getitem__(self, index: int | slice | list[int] | Tensor) -> "Views":
+        """The chosen views; an int gives one view as a batch of one."""
+        chosen = [index] if isinstance(index, int) else index
+        masks = None if self.masks is None else self.masks[chosen]
+        return Views(self.images[chosen], self.cameras[chosen], masks)
+
+    def to(self, device: torch.device | str) -> "Views":
+        masks = None if self.masks is None else self.masks.to(device)
+        return Views(self.images.to(device), self.cameras.to(device), masks)

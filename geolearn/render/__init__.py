@@ -1,0 +1,23 @@
+"""From cameras to images: conventions, rigs, the rasterizer, views, volumes. Imports without PyTorch3D."""
+
+from geolearn.render.conventions import (
+    from_colmap,
+    from_opencv,
+    from_opengl,
+    from_pytorch3d,
+    to_colmap,
+    to_opencv,
+    to_opengl,
+    to_pytorch3d,
+)
+
+__all__ = [
+    "from_colmap",
+    "from_opencv",
+    "from_opengl",
+    "from_pytorch3d",
+    "to_colmap",
+    "to_opencv",
+    "to_opengl",
+    "to_pytorch3d",
+]

@@ -1,0 +1,97 @@
+"""The camera record: what it refuses, where it projects, and that it keeps gradients."""
+
+import jaxtyping
+import numpy as np
+import pytest
+import torch
+
+from geolearn.errors import InvalidInputError
+from geolearn.structures import Cameras
+
+K = torch.tensor([[[10.0, 0.0, 3.0], [0.0, 20.0, 2.0], [0.0, 0.0, 1.0]]])
+POSE = torch.eye(4)[None]
+
+
+@pytest.fixture
+def as_installed():
+    """Without the test suite's own shape checker, which would refuse a wrong shape before the record can."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+def test_projection_by_hand() -> None:
+    """A point 2 ahead, 1 right and 0.5 down: (10 * 1/2 + 3, 20 * 0.5/2 + 2)."""
+    pixels, depth = Cameras(K, POSE, 4, 6).project(torch.tensor([[1.0, 0.5, 2.0]]))
+    torch.testing.assert_close(pixels, torch.tensor([[[8.0, 7.0]]]))
+    torch.testing.assert_close(depth, torch.tensor([[2.0]]))
+
+
+def test_projection_equals_a_loop() -> None:
+    generator = torch.Generator().manual_seed(0)
+    rotations = torch.linalg.qr(torch.randn(3, 3, 3, generator=generator))[0]
+    rotations = rotations * torch.linalg.det(rotations)[:, None, None]
+    poses = torch.eye(4).repeat(3, 1, 1)
+    poses[:, :3, :3], poses[:, :3, 3] = rotations, torch.randn(3, 3, generator=generator)
+    intrinsics = K.repeat(3, 1, 1) + torch.rand(3, 1, 1, generator=generator) * torch.tensor(
+        [[1.0, 1, 1], [0, 1, 1], [0, 0, 0]]
+    )
+    cameras = Cameras(intrinsics, poses, 4, 6)
+    points = torch.randn(5, 3, generator=generator)
+    pixels, depth = cameras.project(points)
+    for n in range(3):
+        for p in range(5):
+            x = intrinsics[n].numpy() @ (poses[n] @ torch.tensor([*points[p], 1.0]))[:3].numpy()
+            np.testing.assert_allclose(pixels[n, p].numpy(), x[:2] / x[2], rtol=1e-4, atol=1e-4)
+            np.testing.assert_allclose(float(depth[n, p]), x[2], rtol=1e-5, atol=1e-5)
+    for n in range(3):  # the centre is the point that every pose sends to its own origin
+        torch.testing.assert_close(
+            poses[n] @ torch.tensor([*cameras.centres[n], 1.0]), torch.tensor([0.0, 0, 0, 1]), atol=1e-5, rtol=0
+        )
+
+
+def test_choosing_cameras() -> None:
+    cameras = Cameras(K * torch.tensor([[[1.0], [1.0], [1.0]]]).expand(3, 3, 1), POSE.expand(3, 4, 4), 4, 6)
+    assert [len(cameras[i]) for i in (0, -1, slice(1, None), [0, 2])] == [1, 1, 2, 2]
+    assert len(cameras[torch.tensor([True, False, True])]) == 2
+    assert repr(cameras) == "Cameras(3 of 4 x 6 px)"
+    assert len(cameras[:0]) == 0
+    assert cameras[:0].project(torch.zeros(2, 3))[0].shape == (0, 2, 2)
+
+
+def test_gradients_are_kept() -> None:
+    focal = K.clone().requires_grad_()
+    pose = POSE.clone().requires_grad_()
+    pixels, _ = Cameras(focal, pose, 4, 6).project(torch.tensor([[1.0, 0.5, 2.0]]))
+    pixels.sum().backward()
+    # d(fx x / z + cx)/dfx = x / z; d/dt_x = fx / z
+    torch.testing.assert_close(focal.grad[0, 0], torch.tensor([0.5, 0.25, 1.0]))
+    torch.testing.assert_close(pose.grad[0, :2, 3], torch.tensor([5.0, 10.0]))
+
+
+def test_float64_and_strided_input() -> None:
+    cameras = Cameras(K.double(), torch.eye(4).repeat(1, 2).T.reshape(2, 4, 4)[:1].double(), 4, 6)
+    assert cameras.K.dtype == cameras.world_to_camera.dtype == torch.float32
+    transposed = Cameras(K, POSE.mT, 4, 6)
+    torch.testing.assert_close(transposed.world_to_camera, POSE)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"K": torch.eye(3)}, r"K: expected shape \(any, 3, 3\), got \(3, 3\)"),
+        ({"K": -K}, "focal lengths > 0"),
+        ({"K": 2 * K}, r"divide K by K\[2, 2\]"),
+        ({"K": K.mT}, r"divide K by K\[2, 2\]"),
+        ({"K": K * float("nan")}, "9 of 9 values are NaN"),
+        ({"world_to_camera": torch.eye(4).repeat(2, 1, 1)}, r"world_to_camera: expected shape \(1, 4, 4\)"),
+        ({"world_to_camera": POSE * 2}, "remove scale and mirroring"),
+        ({"world_to_camera": torch.diag(torch.tensor([-1.0, 1.0, 1.0, 1.0]))[None]}, "remove scale and mirroring"),
+        ({"world_to_camera": POSE + torch.eye(4)[3][:, None]}, r"last row of \(0, 0, 0, 1\)"),
+        ({"height": 0}, "at least 1 pixel, got 0 x 6"),
+    ],
+)
+@pytest.mark.usefixtures("as_installed")
+def test_refusals(change: dict, message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        Cameras(**({"K": K, "world_to_camera": POSE, "height": 4, "width": 6} | change))
