@@ -1,21 +1,48 @@
 """Datasets, representations, and loaders that every family shares."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from geolearn.data.augment import VoxelAugment, Warp, augment_columns, rotate_columns, warp_columns
 from geolearn.data.batches import VoxelBatches
+from geolearn.data.dataset import ShapeDataset
+from geolearn.data.loaders import collate, make_loader
+from geolearn.data.manifest import Manifest, dataset_names, load_manifest
 from geolearn.data.packed import PackedVoxels, pack, resize_columns, unpack
+from geolearn.data.preparation import prepare
+from geolearn.data.representations import SamplePoints, Voxelize
 from geolearn.data.sample import Batch, Sample
+
+if TYPE_CHECKING:
+    from geolearn.data import procedural as procedural
 
 __all__ = [
     "Batch",
+    "Manifest",
     "PackedVoxels",
     "Sample",
+    "SamplePoints",
+    "ShapeDataset",
     "VoxelAugment",
     "VoxelBatches",
+    "Voxelize",
     "Warp",
     "augment_columns",
+    "collate",
+    "dataset_names",
+    "load_manifest",
+    "make_loader",
     "pack",
+    "prepare",
+    "procedural",
     "resize_columns",
     "rotate_columns",
     "unpack",
     "warp_columns",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "procedural":  # it needs manifold3d, which the core does not
+        return importlib.import_module("geolearn.data.procedural")
+    raise AttributeError(f"module 'geolearn.data' has no attribute {name!r}")

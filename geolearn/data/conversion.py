@@ -113,10 +113,13 @@ def read_mesh(path: Path, name: str = "") -> Mesh:
     )
 
 
-def write_arrays(path: Path, arrays: dict[str, Array]) -> None:
-    """An uncompressed .npz that appears whole or not at all. Equal arrays give equal bytes."""
+def write_arrays(path: Path, arrays: dict[str, Array], *, writer: str = "") -> None:
+    """An uncompressed .npz that appears whole or not at all. Equal arrays give equal bytes.
+
+    Where several processes may write the same file at once, each needs its own `writer`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
+    partial = path.with_name(f"{path.name}{writer}.part")
     with partial.open("wb") as file:
         np.savez(file, allow_pickle=False, **{name: np.ascontiguousarray(array) for name, array in arrays.items()})
     partial.replace(path)

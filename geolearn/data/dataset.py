@@ -1,0 +1,168 @@
+"""`ShapeDataset`: any dataset, by name, as samples in a fixed order.
+
+root -> normalise -> representation -> (loader) collate -> batch
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset
+
+from geolearn.data.cache import cached, default_cache, entry_path
+from geolearn.data.index import Entry, Index
+from geolearn.data.manifest import load_manifest
+from geolearn.data.packed import MAX_RESOLUTION, PackedVoxels, pack
+from geolearn.data.preparation import ensure_prepared
+from geolearn.data.representations import Voxelize
+from geolearn.data.sample import Sample
+from geolearn.data.sources import MeshSource, ProceduralSource, VoxelSource, procedural_digest, procedural_entries
+from geolearn.data.splits import select
+from geolearn.data.workers import Workers
+from geolearn.errors import DatasetError, InvalidInputError
+from geolearn.structures import VoxelGrid
+from geolearn.typing import Int, PathLike, Tensor
+
+
+class ShapeDataset(Dataset[Sample]):
+    """Samples `(data, label, key)` of a dataset's split.
+
+    Args:
+        name: a folder of `datasets/`; `procedural` needs no files.
+        split: "train", "val", "test" or "trainval". Validation is carved out of training (stratified, seeded) and
+            "train" then lacks it; the order is the split file's.
+        representation: a frozen dataclass called on the `Mesh` or `VoxelGrid`; None gives the record itself.
+        root: the prepared data; by default `$GEOLEARN_HOME/datasets/<name>`. Prepared first where it is not and the
+            raw file is at hand (see `geolearn.data.prepare`).
+        cache: keep representations of meshes on disk, under `$GEOLEARN_HOME/cache`.
+        validation: share of each training class that "val" takes.
+        seed: of the validation split; for generated data, of the shapes.
+        protocol: "full" or another of the manifest's, e.g. "subset80/20".
+        count: number of samples, for generated data only.
+
+    Raises:
+        UnknownNameError: no such dataset or protocol.
+        DatasetError: the raw data is not at hand; says which file to get, from where, and where to put it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        split: str = "train",
+        *,
+        representation: Callable[[Any], Any] | None = None,
+        root: PathLike | None = None,
+        cache: bool = True,
+        validation: float = 0.1,
+        seed: int = 0,
+        protocol: str = "full",
+        count: int | None = None,
+    ):
+        self.manifest = load_manifest(name)
+        self.name, self.split, self.protocol, self.seed = name, split, protocol, seed
+        self.representation = representation
+        self.cache = cache
+        self.facts: dict[str, Any] = {}
+        if self.manifest.kind == "generated":
+            self.source, splits = ProceduralSource(seed), self._generated(split, count)
+            self._digest = procedural_digest(self.manifest)
+        else:
+            if count is not None:
+                raise InvalidInputError(
+                    f"count: only generated datasets have any number of samples, {name} has its own"
+                )
+            ready, index = ensure_prepared(self.manifest, root)
+            self.source = self._prepared_source(ready, index)
+            self.facts, splits = index.facts, index.splits
+            self._digest = self.manifest.digest
+        entries = select(splits, self.manifest, split, protocol, validation, seed)
+        self.keys = [key for key, _ in entries]
+        self.labels = torch.tensor([label for _, label in entries], dtype=torch.int64)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.manifest.classes
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __repr__(self) -> str:
+        return f"ShapeDataset({self.name!r}, {self.split!r}, {len(self)} samples, {self.representation})"
+
+    def __getitem__(self, index: int) -> Sample:
+        key = self.keys[index]
+        return Sample(self._represent(key), int(self.labels[index]), key)
+
+    def packed(self, *, jobs: int = 1, backend: str = "loky", progress: bool | None = None) -> PackedVoxels:
+        """The whole split as bit-packed voxels in memory, for `VoxelBatches`.
+
+        For voxel datasets at once; meshes are voxelized by the dataset's `Voxelize(R)`, R <= 32, and kept in the cache
+        as one file. Arguments as for `prepare`.
+        """
+        representation = self.representation
+        if representation is not None and not isinstance(representation, Voxelize):
+            raise InvalidInputError(f"representation: packed() needs Voxelize or None, got {representation}")
+        if representation is not None and representation.resolution > MAX_RESOLUTION:
+            raise InvalidInputError(f"packed() holds up to {MAX_RESOLUTION} cells a side, got {representation}")
+        if isinstance(self.source, VoxelSource):
+            columns = self.source.columns(self.keys)
+            voxels = PackedVoxels(columns, self.labels, tuple(self.keys), self.classes)
+            return voxels if representation is None else voxels.resized(representation.resolution)
+        if representation is None:
+            raise InvalidInputError(f"representation: {self.name} holds meshes, packed() needs Voxelize(resolution)")
+
+        def compute() -> dict[str, Any]:
+            task = _PackOne(self.source, representation)
+            rows = Workers(jobs, backend, progress).map(task, self.keys, f"voxelizing {self.name} {self.split}")
+            size = representation.resolution
+            return {"columns": (torch.stack(rows) if rows else torch.zeros(0, size, size, dtype=torch.int32)).numpy()}
+
+        path = entry_path(default_cache() / self.name, self._digest, self.keys, repr(representation))
+        columns = torch.from_numpy((cached(path, compute) if self.cache else compute())["columns"])
+        return PackedVoxels(columns, self.labels, tuple(self.keys), self.classes)
+
+    def _represent(self, key: str) -> Any:
+        if self.representation is None:
+            return self.source.load(key)
+        compute = _Represent(self.source, self.representation, key)
+        if not self.cache or isinstance(self.source, VoxelSource):
+            return compute()
+        return cached(entry_path(default_cache() / self.name, self._digest, key, repr(self.representation)), compute)
+
+    def _generated(self, split: str, count: int | None) -> dict[str, list[Entry]]:
+        if count is not None and (count < 1 or split == "trainval"):
+            raise InvalidInputError(f"count: expected at least 1, of train, val or test, got {count} of {split!r}")
+        sizes = {name: counts.count for name, counts in self.manifest.splits.items()}
+        if count is not None:
+            sizes[split] = count
+        return {name: procedural_entries(name, size, self.seed) for name, size in sizes.items()}
+
+    def _prepared_source(self, root: Any, index: Index) -> MeshSource | VoxelSource:
+        if self.manifest.kind == "mesh":
+            return MeshSource(root)
+        if self.manifest.kind == "voxels":
+            return VoxelSource(root, index)
+        raise DatasetError(f"{self.name}: ShapeDataset reads meshes and voxels, not {self.manifest.kind}")
+
+
+@dataclass(frozen=True)
+class _Represent:
+    source: Any
+    representation: Callable[[Any], Any]
+    key: str
+
+    def __call__(self) -> Any:
+        return self.representation(self.source.load(self.key))
+
+
+@dataclass(frozen=True)
+class _PackOne:
+    """Voxelize and pack one shape; can be sent to a worker process."""
+
+    source: Any
+    representation: Voxelize
+
+    def __call__(self, key: str) -> Int[Tensor, "R R"]:
+        grid: VoxelGrid = self.representation(self.source.load(key))
+        return pack(grid.occupancy[None])[0]

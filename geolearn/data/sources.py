@@ -1,0 +1,89 @@
+"""Where the shapes of a dataset come from, by kind: prepared meshes, prepared voxels, or a generator.
+
+Sources are small and can be sent to worker processes; voxels, which are not small, are read on first use.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from geolearn.data.conversion import columns_path, mesh_path, read_arrays, read_mesh
+from geolearn.data.index import Entry, Index
+from geolearn.data.manifest import Manifest
+from geolearn.data.packed import unpack
+from geolearn.errors import DatasetError
+from geolearn.structures import Mesh, VoxelGrid
+from geolearn.typing import Int, Tensor
+
+
+@dataclass(frozen=True)
+class MeshSource:
+    """Prepared meshes, normalised: centred, longest side 1, Z up."""
+
+    root: Path
+
+    def load(self, key: str) -> Mesh:
+        return read_mesh(mesh_path(self.root, key), key).normalised()
+
+
+class VoxelSource:
+    """Prepared grids of at most 32 cells a side, packed; they fill the unit cube about the origin, Z up."""
+
+    def __init__(self, root: Path, index: Index):
+        self.root = root
+        self._rows = {key: row for row, (key, _) in enumerate(e for entries in index.splits.values() for e in entries)}
+        self._splits = {split: len(entries) for split, entries in index.splits.items()}
+
+    @cached_property
+    def _columns(self) -> Int[Tensor, "N R R"]:
+        parts = []
+        for split, count in self._splits.items():
+            path = columns_path(self.root, split)
+            columns = read_arrays(path).get("columns")
+            if columns is None or columns.ndim != 3 or len(columns) != count:
+                raise DatasetError(f"{path}: expected `columns` of {count} grids; prepare the dataset again")
+            parts.append(torch.from_numpy(columns))
+        return torch.cat(parts)
+
+    def columns(self, keys: list[str]) -> Int[Tensor, "N R R"]:
+        return self._columns[torch.tensor([self._rows[key] for key in keys], dtype=torch.int64)]
+
+    def load(self, key: str) -> VoxelGrid:
+        values = unpack(self.columns([key]), torch.bool)[0, 0]
+        return VoxelGrid(values, torch.full((3,), -0.5), 1 / len(values))
+
+
+@dataclass(frozen=True)
+class ProceduralSource:
+    """Shapes made as they are asked for, normalised like prepared meshes."""
+
+    seed: int
+
+    def load(self, key: str) -> Mesh:
+        from geolearn.data import procedural
+
+        split, number = key.rsplit("-", 3)[1], int(key.rsplit("-", 1)[1])
+        made, _, shape = procedural.sample(split, number, seed=self.seed)
+        if made != key:
+            raise DatasetError(f"procedural sample {number} of {split} is {made!r}, expected {key!r}")
+        return shape.mesh.normalised()
+
+
+def procedural_entries(split: str, count: int, seed: int) -> list[Entry]:
+    """Keys and labels of the first `count` samples, without making them: classes take turns."""
+    from geolearn.data import procedural
+
+    classes = procedural.CLASSES
+    return [(f"{classes[i % len(classes)]}-{split}-{seed}-{i:06d}", i % len(classes)) for i in range(count)]
+
+
+def procedural_digest(manifest: Manifest) -> str:
+    """Hash of the generator's own source: cached results must not outlive a change to a family."""
+    folder = Path(__file__).parent / "procedural"
+    digest = hashlib.sha256(manifest.digest.encode())
+    for path in sorted(folder.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
