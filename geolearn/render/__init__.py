@@ -10,8 +10,10 @@ from geolearn.render.conventions import (
     to_opengl,
     to_pytorch3d,
 )
+from geolearn.render.rigs import camera_rig
 
 __all__ = [
+    "camera_rig",
     "from_colmap",
     "from_opencv",
     "from_opengl",
