@@ -2,17 +2,14 @@
 
 A closed triangle and a closed cube are disjoint exactly if one of 13 axes separates them (Akenine-Moeller, "Fast 3D
 triangle-box overlap testing", 2001). Grouped as by Schwarz and Seidel ("Fast parallel surface and solid voxelization
-on GPUs", SIGGRAPH Asia 2010) they are: three box axes, the plane of the triangle, and, in each of three axis-aligned
-projections, three half-planes. Here each half-plane and plane test is one linear form in the cell index with a
-bound on its rounding error; a value inside the bound is decided exactly (`voxelize_predicates`), so the answer is that
-of rational arithmetic on the given float64 coordinates.
+on GPUs", SIGGRAPH Asia 2010) they are: the three box axes, the plane of the triangle, and three half-planes in each
+of three axis-aligned projections. Here every half-plane and the plane is a linear form in the cell index with a
+bound on its rounding error; a value within the bound is decided exactly, so the answer is that of rational arithmetic
+on the given float64 coordinates.
 
-In the frame of a triangle u, v, w are a permutation of the axes, with w the one its normal is longest along: rows of
-cells are walked along u, columns along v, and each column holds about three cells along w, so the work grows
-with the cells met.
+In the frame of a triangle u, v, w are a permutation of the axes with w the longest of its normal: rows of cells are
+walked along u, columns along v, and each column holds about three cells along w, so the work grows with the cells met.
 """
-
-import math
 
 import numba
 import numpy as np
@@ -27,79 +24,70 @@ _SMALL = 12  # a box of so few cells is tested cell by cell; narrowing its range
 
 
 @kernel
-def _half_plane(ap, aq, bp, bq, reach):
-    """Left of a -> b: `i*[0] + j*[1] + [2]` is the largest determinant over the corners of cell (i, j)."""
-    slope_p, slope_q = aq - bq, bp - ap
-    constant = max(slope_p, 0.0) + max(slope_q, 0.0) - slope_p * ap - slope_q * aq
-    slack = _LINE_ERROR * (abs(slope_p) + abs(slope_q)) * reach
-    return slope_p, slope_q, constant, slack, ap, aq, bp, bq
+def _line(slope_p, slope_q, ap, aq):
+    """The largest value over the corners of cell (i, j) of a linear form that is 0 at a: slopes . (i, j) + [2]."""
+    return slope_p, slope_q, max(slope_p, 0.0) + max(slope_q, 0.0) - slope_p * ap - slope_q * aq
 
 
 @kernel
-def _meets_half_plane(half_plane, i, j):
-    slope_p, slope_q, constant, slack, ap, aq, bp, bq = half_plane
-    value = slope_p * i + slope_q * j + constant
-    if value > slack:
-        return True
-    if value < -slack:
-        return False
-    for corner in range(4):
-        if orientation_2d(ap, aq, bp, bq, float(i + (corner & 1)), float(j + (corner >> 1))) >= 0:
-            return True
-    return False
+def _outline(a, b, c, turn, turn_error, reach):
+    """Three lines ((slope, slope, constant), ...) that are all >= 0 on the cells a projected triangle meets.
 
-
-@kernel
-def _projection(ap, aq, bp, bq, cp, cq, reach):
-    """The three half-planes whose intersection is the triangle in one projection."""
-    left, right = (bp - ap) * (cq - aq), (bq - aq) * (cp - ap)
-    turn = left - right
-    if abs(turn) <= 8 * 2.0**-53 * (abs(left) + abs(right)):
-        turn = float(orientation_2d(ap, aq, bp, bq, cp, cq))
-    if turn > 0.0:
+    `turn` is twice the signed area. Also the bound on the error of their values.
+    """
+    ab_p, ab_q, bc_p, bc_q, ca_p, ca_q = b[0] - a[0], b[1] - a[1], c[0] - b[0], c[1] - b[1], a[0] - c[0], a[1] - c[1]
+    ab, bc, ca = abs(ab_p) + abs(ab_q), abs(bc_p) + abs(bc_q), abs(ca_p) + abs(ca_q)
+    error = _LINE_ERROR * reach * max(ab, bc, ca)
+    if abs(turn) <= 8 * 2.0**-53 * turn_error and turn_error > 0.0:
+        turn = float(orientation_2d(a[0], a[1], b[0], b[1], c[0], c[1]))
+    if turn != 0.0:
+        sign = 1.0 if turn > 0.0 else -1.0
         return (
-            _half_plane(ap, aq, bp, bq, reach),
-            _half_plane(bp, bq, cp, cq, reach),
-            _half_plane(cp, cq, ap, aq, reach),
-        )
-    if turn < 0.0:
-        return (
-            _half_plane(bp, bq, ap, aq, reach),
-            _half_plane(cp, cq, bp, bq, reach),
-            _half_plane(ap, aq, cp, cq, reach),
+            _line(-sign * ab_q, sign * ab_p, a[0], a[1]),
+            _line(-sign * bc_q, sign * bc_p, b[0], b[1]),
+            _line(-sign * ca_q, sign * ca_p, c[0], c[1]),
+            error,
         )
     # Seen edge-on: the line through the three points, from both sides. The box axes limit its length.
-    ab, bc, ca = abs(bp - ap) + abs(bq - aq), abs(cp - bp) + abs(cq - bq), abs(ap - cp) + abs(aq - cq)
-    if ab >= bc and ab >= ca:
-        return (
-            _half_plane(ap, aq, bp, bq, reach),
-            _half_plane(bp, bq, ap, aq, reach),
-            (0.0, 0.0, 1.0, 0.0, ap, aq, ap, aq),
-        )
-    if bc >= ca:
-        return (
-            _half_plane(bp, bq, cp, cq, reach),
-            _half_plane(cp, cq, bp, bq, reach),
-            (0.0, 0.0, 1.0, 0.0, ap, aq, ap, aq),
-        )
-    return _half_plane(cp, cq, ap, aq, reach), _half_plane(ap, aq, cp, cq, reach), (0.0, 0.0, 1.0, 0.0, ap, aq, ap, aq)
+    if bc >= ab and bc >= ca:
+        ab_p, ab_q = bc_p, bc_q
+    elif ca >= ab:
+        ab_p, ab_q = ca_p, ca_q
+    return _line(-ab_q, ab_p, c[0], c[1]), _line(ab_q, -ab_p, c[0], c[1]), (0.0, 0.0, 1.0 + error), error
 
 
 @kernel
-def _meets_projection(projection, i, j):
-    return (
-        _meets_half_plane(projection[0], i, j)
-        and _meets_half_plane(projection[1], i, j)
-        and _meets_half_plane(projection[2], i, j)
+def _meets_outline_exactly(a, b, c, i, j):
+    """Is no edge of the triangle (or of the segment that it is seen as) between it and cell (i, j)?"""
+    turn = orientation_2d(a[0], a[1], b[0], b[1], c[0], c[1])
+    for p, q in ((a, b), (b, c), (c, a)):
+        above = below = False
+        for corner in range(4):
+            side = orientation_2d(p[0], p[1], q[0], q[1], float(i + (corner & 1)), float(j + (corner >> 1)))
+            above = above or side >= 0
+            below = below or side <= 0
+        if (turn >= 0 and not above) or (turn <= 0 and not below):
+            return False
+    return True
+
+
+@kernel
+def _meets_outline(lines, a, b, c, i, j):
+    first, second, third, error = lines
+    value = min(
+        first[0] * i + first[1] * j + first[2],
+        second[0] * i + second[1] * j + second[2],
+        third[0] * i + third[1] * j + third[2],
     )
+    return value > error or (value >= -error and _meets_outline_exactly(a, b, c, i, j))
 
 
 @kernel
-def _meets_plane_exactly(a, b, c, x, y, z):
+def _meets_plane_exactly(a, b, c, i, j, k):
     above = below = False
     for corner in range(8):
         side = orientation_3d(
-            a, b, c, float(x + (corner & 1)), float(y + ((corner >> 1) & 1)), float(z + (corner >> 2))
+            a, b, c, float(i + (corner & 1)), float(j + ((corner >> 1) & 1)), float(k + (corner >> 2))
         )
         above = above or side >= 0
         below = below or side <= 0
@@ -109,154 +97,163 @@ def _meets_plane_exactly(a, b, c, x, y, z):
 
 
 @kernel
-def _first_cell(low):
-    """The lowest cell whose closed interval [i, i+1] reaches up to `low`, as a float."""
-    return math.ceil(low) - 1.0
-
-
-@kernel
-def _widen(low, high, pu, pv, pw, qu, qv, qw, plane):
-    """Extend ((v, w) low, high) by the point where the edge p-q crosses u = plane, if it does."""
-    if (pu < plane) != (qu < plane):
-        t = (plane - pu) / (qu - pu)
-        v, w = pv + t * (qv - pv), pw + t * (qw - pw)
-        return (min(low[0], v), min(low[1], w)), (max(high[0], v), max(high[1], w))
+def _clip(line, error, i, low, high):
+    """Narrow the cells j in low..high (floats) to those where the line may be >= 0 in row i; low > high for none."""
+    rest = line[0] * i + line[2] + error
+    if line[1] > 0.0:
+        low = max(low, min(np.ceil(-rest / line[1] - 1e-9), high + 1.0))
+    elif line[1] < 0.0:
+        high = min(high, max(np.floor(-rest / line[1] + 1e-9), low - 1.0))
+    elif rest < 0.0:
+        high = low - 1.0
     return low, high
 
 
 @kernel
-def _slab_ranges(i, au, av, aw, bu, bv, bw, cu, cv, cw, slack):
-    """Cells along v and w (as floats) that the triangle may meet between u = i and u = i + 1."""
-    low, high = (np.inf, np.inf), (-np.inf, -np.inf)
-    for pu, pv, pw in ((au, av, aw), (bu, bv, bw), (cu, cv, cw)):
-        if i <= pu <= i + 1:
-            low, high = (min(low[0], pv), min(low[1], pw)), (max(high[0], pv), max(high[1], pw))
-    for plane in (i, i + 1):
-        low, high = _widen(low, high, au, av, aw, bu, bv, bw, plane)
-        low, high = _widen(low, high, bu, bv, bw, cu, cv, cw, plane)
-        low, high = _widen(low, high, cu, cv, cw, au, av, aw, plane)
-    return (
-        _first_cell(low[0] - slack),
-        math.floor(high[0] + slack),
-        _first_cell(low[1] - slack),
-        math.floor(high[1] + slack),
-    )
+def _clip_row(lines, i, low, high):
+    first, second, third, error = lines
+    low, high = _clip(first, error, i, low, high)
+    low, high = _clip(second, error, i, low, high)
+    return _clip(third, error, i, low, high)
 
 
 @kernel
-def _mark_one_layer(grid, base, u, v, a, b, c, low, high, reach, strides):
+def _mark_one_layer(grid, base, stride_u, stride_v, a, b, c, low_u, high_u, low_v, high_v, reach):
     """The triangle lies inside one layer of cells along w: only its outline in (u, v) matters."""
-    outline = _projection(a[u], a[v], b[u], b[v], c[u], c[v], reach)
-    small = (high[u] - low[u] + 1) * (high[v] - low[v] + 1) <= _SMALL
-    slack = 2.0**-44 * reach
-    first, last = low[v], high[v]
-    for i in range(low[u], high[u] + 1):
+    left, right = (b[0] - a[0]) * (c[1] - a[1]), (b[1] - a[1]) * (c[0] - a[0])
+    lines = _outline(a, b, c, left - right, abs(left) + abs(right), reach)
+    small = (high_u - low_u + 1) * (high_v - low_v + 1) <= _SMALL
+    first, last = low_v, high_v
+    for i in range(low_u, high_u + 1):
         if not small:
-            start, stop, _, _ = _slab_ranges(i, a[u], a[v], 0.0, b[u], b[v], 0.0, c[u], c[v], 0.0, slack)
-            first, last = int(max(start, low[v])), int(min(stop, high[v]))
+            start, stop = _clip_row(lines, float(i), float(low_v), float(high_v))
+            first, last = int(start), int(stop)
         for j in range(first, last + 1):
-            if _meets_projection(outline, i, j):
-                grid[base + i * strides[u] + j * strides[v]] = 1
+            if _meets_outline(lines, a, b, c, i, j):
+                grid[base + i * stride_u + j * stride_v] = 1
 
 
 @kernel
-def _mark(grid, u, v, w, normal, error, a, b, c, low, high, reach, strides):
-    """The general triangle: rows along u, columns along v, cells along w."""
-    uv = _projection(a[u], a[v], b[u], b[v], c[u], c[v], reach)
-    uw = _projection(a[u], a[w], b[u], b[w], c[u], c[w], reach)
-    vw = _projection(a[v], a[w], b[v], b[w], c[v], c[w], reach)
-    nu, nv, nw = normal[u], normal[v], normal[w]
-    plane_slack = _PLANE_ERROR * error * reach
-    # n . (centre of cell) + offset is the distance from the plane in units of |n|; half the cube's extent is `radius`.
+def _mark(grid, strides, a, b, c, low, high, normal, error, reach):
+    """The general triangle in its frame (u, v, w): rows along u, columns along v, cells along w."""
+    nu, nv, nw = normal
+    stride_u, stride_v, stride_w = strides
+    a_uv, b_uv, c_uv = (a[0], a[1]), (b[0], b[1]), (c[0], c[1])
+    a_uw, b_uw, c_uw = (a[0], a[2]), (b[0], b[2]), (c[0], c[2])
+    a_vw, b_vw, c_vw = (a[1], a[2]), (b[1], b[2]), (c[1], c[2])
+    uv = _outline(a_uv, b_uv, c_uv, nw, error[2], reach)
+    uw = _outline(a_uw, b_uw, c_uw, -nv, error[1], reach)
+    vw = _outline(a_vw, b_vw, c_vw, nu, error[0], reach)
+    # n . (cell's centre - a), within half the extent of the cube along n where the plane meets the cell.
+    plane_error = _PLANE_ERROR * (error[0] + error[1] + error[2]) * reach
     radius = 0.5 * (abs(nu) + abs(nv) + abs(nw))
-    offset = 0.5 * (nu + nv + nw) - (nu * a[u] + nv * a[v] + nw * a[w])
-    steep = abs(nw) * 2.0**-20 > plane_slack  # else the plane says too little about w
-    slack = 2.0**-44 * reach
-    small = (high[u] - low[u] + 1) * (high[v] - low[v] + 1) * (high[w] - low[w] + 1) <= _SMALL
-    start_v, stop_v, start_w, stop_w = float(low[v]), float(high[v]), float(low[w]), float(high[w])
-    for i in range(low[u], high[u] + 1):
+    offset = 0.5 * (nu + nv + nw) - (nu * a[0] + nv * a[1] + nw * a[2])
+    tall = abs(nw) * 2.0**-20 > plane_error  # else the plane says too little about w
+    per_w = 1.0 / nw if tall else 0.0
+    half = (radius + plane_error) * abs(per_w) + 1e-9
+    small = (high[0] - low[0] + 1) * (high[1] - low[1] + 1) * (high[2] - low[2] + 1) <= _SMALL
+    first_v, last_v = low[1], high[1]
+    start_w, stop_w = float(low[2]), float(high[2])
+    for i in range(low[0], high[0] + 1):
         if not small:
-            start_v, stop_v, start_w, stop_w = _slab_ranges(
-                i, a[u], a[v], a[w], b[u], b[v], b[w], c[u], c[v], c[w], slack
-            )
-            start_v, stop_v = max(start_v, low[v]), min(stop_v, high[v])
-            start_w, stop_w = max(start_w, low[w]), min(stop_w, high[w])
-        for j in range(int(start_v), int(stop_v) + 1):
-            if not _meets_projection(uv, i, j):
+            start, stop = _clip_row(uv, float(i), float(low[1]), float(high[1]))
+            first_v, last_v = int(start), int(stop)
+            if not tall:
+                start_w, stop_w = _clip_row(uw, float(i), float(low[2]), float(high[2]))
+        for j in range(first_v, last_v + 1):
+            if not _meets_outline(uv, a_uv, b_uv, c_uv, i, j):
                 continue
             column = nu * i + nv * j + offset
-            first, last = start_w, stop_w
-            if steep:
-                middle = -column / nw
-                half = (radius + plane_slack) / abs(nw) + slack
-                first, last = max(first, math.ceil(middle - half)), min(last, math.floor(middle + half))
-            for k in range(int(first), int(last) + 1):
+            if tall:
+                middle = min(max(-column * per_w, low[2] - 2.0 - half), high[2] + 2.0 + half)  # fits an integer
+                first_w = int(max(float(low[2]), np.ceil(middle - half)))
+                last_w = int(min(float(high[2]), np.floor(middle + half)))
+            else:
+                start, stop = _clip_row(vw, float(j), start_w, stop_w)
+                first_w, last_w = int(start), int(stop)
+            for k in range(first_w, last_w + 1):
                 distance = abs(column + nw * k) - radius
-                if distance > plane_slack or not (_meets_projection(uw, i, k) and _meets_projection(vw, j, k)):
-                    continue
-                if distance < -plane_slack or _meets_plane_exactly(a, b, c, *_unpermute(u, v, i, j, k)):
-                    grid[i * strides[u] + j * strides[v] + k * strides[w]] = 1
+                if (
+                    distance <= plane_error
+                    and _meets_outline(uw, a_uw, b_uw, c_uw, i, k)
+                    and _meets_outline(vw, a_vw, b_vw, c_vw, j, k)
+                    and (distance < -plane_error or _meets_plane_exactly(a, b, c, i, j, k))
+                ):
+                    grid[i * stride_u + j * stride_v + k * stride_w] = 1
 
 
 @kernel
-def _unpermute(u, v, i, j, k):
-    """Cell (i, j, k) of the frame u, v, w as x, y, z."""
-    x = i if u == 0 else (j if v == 0 else k)
-    y = i if u == 1 else (j if v == 1 else k)
-    z = i if u == 2 else (j if v == 2 else k)
-    return x, y, z
+def _turned(p, w, swapped):
+    """(x, y, z) as (u, v, w) where w is that axis and u, v are the two after it, or swapped."""
+    u = p[1] if w == 0 else (p[2] if w == 1 else p[0])
+    v = p[2] if w == 0 else (p[0] if w == 1 else p[1])
+    return (v if swapped else u), (u if swapped else v), (p[0] if w == 0 else (p[1] if w == 1 else p[2]))
 
 
 @kernel
-def _mark_triangle(grid, shape, strides, a, b, c):
-    # The cells of the bounding box, before and after the grid's border cuts them.
+def _mark_triangle(grid, shape, a, b, c):
+    # The cells of the bounding box: the closed interval [i, i+1] reaches up to the lowest corner from i = ceil - 1 on.
     box_low = (
-        _first_cell(min(a[0], b[0], c[0])),
-        _first_cell(min(a[1], b[1], c[1])),
-        _first_cell(min(a[2], b[2], c[2])),
+        np.ceil(min(a[0], b[0], c[0])) - 1.0,
+        np.ceil(min(a[1], b[1], c[1])) - 1.0,
+        np.ceil(min(a[2], b[2], c[2])) - 1.0,
     )
     box_high = (
-        math.floor(max(a[0], b[0], c[0])),
-        math.floor(max(a[1], b[1], c[1])),
-        math.floor(max(a[2], b[2], c[2])),
+        np.floor(max(a[0], b[0], c[0])),
+        np.floor(max(a[1], b[1], c[1])),
+        np.floor(max(a[2], b[2], c[2])),
     )
-    for axis in range(3):
-        if box_high[axis] < 0 or box_low[axis] >= shape[axis]:
-            return
-    low = (int(max(box_low[0], 0.0)), int(max(box_low[1], 0.0)), int(max(box_low[2], 0.0)))
-    high = (
-        int(min(box_high[0], shape[0] - 1.0)),
-        int(min(box_high[1], shape[1] - 1.0)),
-        int(min(box_high[2], shape[2] - 1.0)),
-    )
-    wide = (box_low[0] < box_high[0], box_low[1] < box_high[1], box_low[2] < box_high[2])
-    wide_axes = int(wide[0]) + int(wide[1]) + int(wide[2])
+    if (
+        min(box_high[0], box_high[1], box_high[2]) < 0.0
+        or box_low[0] >= shape[0]
+        or box_low[1] >= shape[1]
+        or box_low[2] >= shape[2]
+    ):
+        return
+    low_x, high_x = int(max(box_low[0], 0.0)), int(min(box_high[0], shape[0] - 1.0))
+    low_y, high_y = int(max(box_low[1], 0.0)), int(min(box_high[1], shape[1] - 1.0))
+    low_z, high_z = int(max(box_low[2], 0.0)), int(min(box_high[2], shape[2] - 1.0))
+    strides = (shape[1] * shape[2], shape[2], 1)
+    size = (box_high[0] - box_low[0], box_high[1] - box_low[1], box_high[2] - box_low[2])
+    wide_axes = int(size[0] > 0.0) + int(size[1] > 0.0) + int(size[2] > 0.0)
     if wide_axes <= 1:  # inside one row of cells, so it meets all from end to end
-        for x in range(low[0], high[0] + 1):
-            for y in range(low[1], high[1] + 1):
-                for z in range(low[2], high[2] + 1):
+        for x in range(low_x, high_x + 1):
+            for y in range(low_y, high_y + 1):
+                for z in range(low_z, high_z + 1):
                     grid[x * strides[0] + y * strides[1] + z] = 1
         return
-    reach = 1.0 + max(shape[0], shape[1], shape[2])
-    for axis in range(3):
-        reach = max(reach, 2.0 - box_low[axis], 2.0 + box_high[axis])
+    low, high = (low_x, low_y, low_z), (high_x, high_y, high_z)
+    reach = 2.0 + max(
+        shape[0],
+        shape[1],
+        shape[2],
+        -min(box_low[0], box_low[1], box_low[2]),
+        max(box_high[0], box_high[1], box_high[2]),
+    )
     if wide_axes == 2:
-        w = 0 if not wide[0] else (1 if not wide[1] else 2)
-        u, v = (w + 1) % 3, (w + 2) % 3
-        if box_high[v] - box_low[v] > box_high[u] - box_low[u]:
-            u, v = v, u
-        _mark_one_layer(grid, low[w] * strides[w], u, v, a, b, c, low, high, reach, strides)
-        return
-    abx, aby, abz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
-    acx, acy, acz = c[0] - a[0], c[1] - a[1], c[2] - a[2]
-    normal = (aby * acz - abz * acy, abz * acx - abx * acz, abx * acy - aby * acx)
-    error = abs(aby * acz) + abs(abz * acy) + abs(abz * acx) + abs(abx * acz) + abs(abx * acy) + abs(aby * acx)
-    steepest = max(abs(normal[0]), abs(normal[1]), abs(normal[2]))
-    w = 0 if abs(normal[0]) == steepest else (1 if abs(normal[1]) == steepest else 2)
-    u, v = (w + 1) % 3, (w + 2) % 3
-    if box_high[v] - box_low[v] > box_high[u] - box_low[u]:
-        u, v = v, u
-    _mark(grid, u, v, w, normal, error, a, b, c, low, high, reach, strides)
+        w = 0 if size[0] == 0.0 else (1 if size[1] == 0.0 else 2)
+    else:
+        ab, ac = (b[0] - a[0], b[1] - a[1], b[2] - a[2]), (c[0] - a[0], c[1] - a[1], c[2] - a[2])
+        plus = (ab[1] * ac[2], ab[2] * ac[0], ab[0] * ac[1])
+        minus = (ab[2] * ac[1], ab[0] * ac[2], ab[1] * ac[0])
+        normal = (plus[0] - minus[0], plus[1] - minus[1], plus[2] - minus[2])
+        error = (abs(plus[0]) + abs(minus[0]), abs(plus[1]) + abs(minus[1]), abs(plus[2]) + abs(minus[2]))
+        steepest = max(abs(normal[0]), abs(normal[1]), abs(normal[2]))
+        w = 0 if abs(normal[0]) == steepest else (1 if abs(normal[1]) == steepest else 2)
+    size_u, size_v, _ = _turned(size, w, False)
+    swapped = size_v > size_u
+    a, b, c = _turned(a, w, swapped), _turned(b, w, swapped), _turned(c, w, swapped)
+    low, high, strides = _turned(low, w, swapped), _turned(high, w, swapped), _turned(strides, w, swapped)
+    if wide_axes == 2:
+        _mark_one_layer(
+            grid, low[2] * strides[2], strides[0], strides[1], (a[0], a[1]), (b[0], b[1]), (c[0], c[1]),
+            low[0], high[0], low[1], high[1], reach,
+        )  # fmt: skip
+    else:
+        normal, error = _turned(normal, w, swapped), _turned(error, w, swapped)
+        if swapped:  # an odd permutation mirrors the frame
+            normal = (-normal[0], -normal[1], -normal[2])
+        _mark(grid, strides, a, b, c, low, high, normal, error, reach)
 
 
 @parallel_kernel
@@ -267,11 +264,10 @@ def mark_surface(points, faces, grid):
     value 1, so cells that several triangles share come out the same in any order.
     """
     shape = grid.shape
-    strides = (shape[1] * shape[2], shape[2], 1)
     flat = grid.reshape(grid.size)
     for f in numba.prange(len(faces)):
         i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
         a = (points[i, 0], points[i, 1], points[i, 2])
         b = (points[j, 0], points[j, 1], points[j, 2])
         c = (points[k, 0], points[k, 1], points[k, 2])
-        _mark_triangle(flat, shape, strides, a, b, c)
+        _mark_triangle(flat, shape, a, b, c)

@@ -47,8 +47,8 @@ def oracle(triangles, shape) -> np.ndarray:
     """A loop over all cells of each triangle's bounding box (one cell wider than needed) and all faces."""
     grid = np.zeros(shape, np.uint8)
     for triangle in np.asarray(triangles, float):
-        low = np.maximum(np.floor(triangle.min(0)).astype(int) - 1, 0)
-        high = np.minimum(np.floor(triangle.max(0)).astype(int) + 2, shape)
+        low = np.clip(np.floor(triangle.min(0)) - 1, 0, shape).astype(int)
+        high = np.clip(np.floor(triangle.max(0)) + 2, 0, shape).astype(int)
         for cell in product(*(range(lo, hi) for lo, hi in zip(low, high, strict=True))):
             if not grid[cell] and meets(triangle, cell):
                 grid[cell] = 1
@@ -93,9 +93,9 @@ def soup(kind: str, count: int, size: int, rng) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", SOUP_KINDS)
 def test_equals_the_rational_oracle(kind):
-    size = 7
-    for seed in range(2 if kind == "large" else 4):
-        triangles = soup(kind, 4 if kind == "large" else 8, size, np.random.default_rng(seed))
+    size = 6
+    for seed in range(3):
+        triangles = soup(kind, 3 if kind == "large" else 6, size, np.random.default_rng(seed))
         np.testing.assert_array_equal(
             surface(triangles, (size,) * 3), oracle(triangles, (size,) * 3), str((kind, seed))
         )
@@ -113,7 +113,7 @@ def test_equals_the_rational_oracle_often(kind):
 
 
 @given(st.lists(st.integers(-2, 10), min_size=9, max_size=9))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_equals_the_rational_oracle_on_half_integers(corners):
     triangle = np.reshape(corners, (1, 3, 3)) / 2
     np.testing.assert_array_equal(surface(triangle, (4, 4, 4)), oracle(triangle, (4, 4, 4)))
@@ -122,8 +122,8 @@ def test_equals_the_rational_oracle_on_half_integers(corners):
 def test_long_triangles_cross_a_wide_grid():
     """More cells per row than the cell-by-cell path takes, in a grid that is not a cube."""
     rng = np.random.default_rng(5)
-    triangles = np.concatenate([np.add(rng.uniform(-8, 8, (2, 3, 3)), (20, 8, 4)), rng.uniform(-10, 60, (1, 3, 3))])
-    np.testing.assert_array_equal(surface(triangles, (40, 16, 9)), oracle(triangles, (40, 16, 9)))
+    triangles = np.concatenate([np.add(rng.uniform(-6, 6, (2, 3, 3)), (20, 6, 3)), rng.uniform(-10, 50, (1, 3, 3))])
+    np.testing.assert_array_equal(surface(triangles, (32, 12, 6)), oracle(triangles, (32, 12, 6)))
 
 
 @pytest.mark.parametrize(
@@ -172,21 +172,30 @@ def test_shifting_by_whole_cells_shifts_the_cells():
 
 
 def test_thread_count_changes_nothing():
-    triangles = np.concatenate([soup(kind, 200, 40, np.random.default_rng(3)) for kind in SOUP_KINDS])
+    triangles = np.concatenate([soup(kind, 100, 24, np.random.default_rng(3)) for kind in SOUP_KINDS])
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
-        serial = surface(triangles, (40,) * 3)
+        serial = surface(triangles, (24,) * 3)
         torch.set_num_threads(2)
-        np.testing.assert_array_equal(surface(triangles, (40,) * 3), serial)
+        np.testing.assert_array_equal(surface(triangles, (24,) * 3), serial)
     finally:
         torch.set_num_threads(threads)
 
 
 def test_far_and_absent_triangles_mark_nothing():
-    far = np.array([[[1e6, 0, 0], [1e6, 5, 0], [1e6, 0, 5]], [[-2, -2, -2], [-1, -9, -3], [-4, -2, -1e7]]])
-    assert not surface(far, (4, 4, 4)).any()
+    far = np.array([[[1, 0, 0], [1, 5, 0], [1, 0, 5]], [[-2, -2, -2], [-1, -9, -3], [-4, -2, -9]]])
+    for scale in (20.0, 1e6, 1e30, 1e70):
+        assert not surface(far * scale, (4, 4, 4)).any()
     assert not surface(np.empty((0, 3, 3)), (4, 4, 4)).any()
+
+
+@pytest.mark.parametrize("scale", [1e3, 1e12, 1e20])
+def test_an_enormous_triangle_cuts_the_grid_where_it_should(scale):
+    corners = np.array([[3.0, 2.5, 1.25], [-1.5, 0.75, -1.0], [-1.5, -3.25, -0.25]]) * scale  # around the origin
+    expected = oracle([corners], (4, 4, 4))
+    assert 8 <= expected.sum() < 64
+    np.testing.assert_array_equal(surface([corners], (4, 4, 4)), expected)
 
 
 def test_a_huge_triangle_around_the_grid_marks_the_plane_through_it():
