@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from geolearn.data.conversion import empty_grids, read_arrays, repeated_grids, write_columns
 from geolearn.data.index import Index
 from geolearn.data.manifest import Manifest
+from geolearn.data.prepared_arrays import read_arrays, write_arrays
+from geolearn.data.prepared_voxels import columns_path, grid_facts, pack_z_up
 from geolearn.data.workers import Workers
 from geolearn.errors import DatasetError
 
@@ -29,5 +30,6 @@ def prepare(data: Path, destination: Path, manifest: Manifest, workers: Workers)
             )
         if not np.array_equal(labels, [label for _, label in splits[split]]):
             raise DatasetError(f"{path}: y_{split} differs from {manifest.split_files[split]}")
-        columns[split] = write_columns(destination, split, occupied, manifest.up)
-    return Index(splits, {"empty": empty_grids(columns, splits), "duplicates": repeated_grids(columns, splits)})
+        columns[split] = pack_z_up(occupied, manifest.up)
+        write_arrays(columns_path(destination, split), {"columns": columns[split]})
+    return Index(splits, grid_facts(columns, splits))

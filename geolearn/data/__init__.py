@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from geolearn.data.augment import VoxelAugment, Warp, augment_columns, rotate_columns, warp_columns
 from geolearn.data.batches import VoxelBatches
+from geolearn.data.catalog import describe_dataset, list_datasets
 from geolearn.data.dataset import ShapeDataset
 from geolearn.data.loaders import collate, make_loader
 from geolearn.data.manifest import Manifest, dataset_names, load_manifest
 from geolearn.data.packed import PackedVoxels, pack, resize_columns, unpack
-from geolearn.data.preparation import prepare
+from geolearn.data.prepare import prepare_dataset
 from geolearn.data.representations import SamplePoints, Voxelize
 from geolearn.data.sample import Batch, Sample
 
@@ -30,10 +31,12 @@ __all__ = [
     "augment_columns",
     "collate",
     "dataset_names",
+    "describe_dataset",
+    "list_datasets",
     "load_manifest",
     "make_loader",
     "pack",
-    "prepare",
+    "prepare_dataset",
     "procedural",
     "resize_columns",
     "rotate_columns",

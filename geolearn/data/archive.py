@@ -1,8 +1,7 @@
-"""Raw archives: find them, check their hash, and unpack them without following links or leaving the folder."""
+"""Raw archives: check their hash, and unpack them without following links or leaving the folder."""
 
 import hashlib
 import lzma
-import os
 import shutil
 import tarfile
 import zipfile
@@ -11,43 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from geolearn.data.manifest import Archive, Manifest, datasets_folder
+from geolearn.data.manifest import Archive, Manifest
+from geolearn.data.places import how_to_get
 from geolearn.errors import DatasetError
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 CHUNK = 1 << 20
 # Also bounds the number of files, so that an archive of empty files cannot fill a disk's inodes.
 MAX_MEMBERS = 1_000_000
-
-
-def raw_folders() -> list[Path]:
-    """Where raw data is looked for: `$GEOLEARN_RAW`, `./data`, and `../shared/data` beside a checkout."""
-    named = [Path(part) for part in os.environ.get("GEOLEARN_RAW", "").split(os.pathsep) if part]
-    return [*named, Path("data"), datasets_folder().parent.parent / "shared" / "data"]
-
-
-def find_raw(manifest: Manifest) -> Path | None:
-    """The first archive of the manifest in `raw_folders()`, or one folder below them."""
-    for folder in raw_folders():
-        if folder.is_dir():
-            below = sorted(path for path in folder.iterdir() if path.is_dir())
-            for place in (folder, *below):
-                for archive in manifest.archives:
-                    if (place / archive.filename).is_file():
-                        return place / archive.filename
-    return None
-
-
-def how_to_get(manifest: Manifest) -> str:
-    """A sentence for people who have no raw data: which file, from where, to where, and the command."""
-    choices = " or ".join(
-        f"{archive.filename} from {archive.url}" if archive.url else archive.filename for archive in manifest.archives
-    )
-    folders = ", ".join(str(folder) for folder in raw_folders())
-    return (
-        f"get {choices} (see {manifest.folder / 'README.md'}), then either put it in one of: {folders}; "
-        f"or run: geolearn data prepare {manifest.name} --from PATH"
-    )
 
 
 def sha256_of(path: Path) -> str:

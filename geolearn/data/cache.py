@@ -6,7 +6,6 @@ are written under a temporary name and renamed; a damaged one is reported and co
 
 import hashlib
 import json
-import os
 import uuid
 import warnings
 from collections.abc import Callable
@@ -16,19 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from geolearn.data.conversion import read_arrays, write_arrays
+from geolearn.data.prepared_arrays import read_arrays, write_arrays
 from geolearn.errors import DatasetError, InvalidInputError
 from geolearn.structures import VoxelGrid
 from geolearn.typing import Array, Tensor
 
 # Raise it when a representation, or the normalisation before it, gives other results than before.
 CACHE_VERSION = 1
-
-
-def default_cache() -> Path:
-    """`$GEOLEARN_HOME/cache`, by default `~/.cache/geolearn/cache`."""
-    home = os.environ.get("GEOLEARN_HOME")
-    return (Path(home) if home else Path.home() / ".cache" / "geolearn") / "cache"
 
 
 def entry_path(folder: Path, *identity: Any) -> Path:

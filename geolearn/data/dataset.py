@@ -5,16 +5,18 @@ root -> normalise -> representation -> (loader) collate -> batch
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch.utils.data import Dataset
 
-from geolearn.data.cache import cached, default_cache, entry_path
-from geolearn.data.index import Entry, Index
+from geolearn.data.cache import cached, entry_path
+from geolearn.data.index import Entry, Index, read_index
 from geolearn.data.manifest import load_manifest
 from geolearn.data.packed import MAX_RESOLUTION, PackedVoxels, pack
-from geolearn.data.preparation import ensure_prepared
+from geolearn.data.places import cache_folder
+from geolearn.data.prepare import prepare_dataset
 from geolearn.data.representations import Voxelize
 from geolearn.data.sample import Sample
 from geolearn.data.sources import MeshSource, ProceduralSource, VoxelSource, procedural_digest, procedural_entries
@@ -33,9 +35,9 @@ class ShapeDataset(Dataset[Sample]):
         split: "train", "val", "test" or "trainval". Validation is carved out of training (stratified, seeded) and
             "train" then lacks it; the order is the split file's.
         representation: a frozen dataclass called on the `Mesh` or `VoxelGrid`; None gives the record itself.
-        root: the prepared data; by default `$GEOLEARN_HOME/datasets/<name>`. Prepared first where it is not and the
-            raw file is at hand (see `geolearn.data.prepare`).
-        cache: keep representations of meshes on disk, under `$GEOLEARN_HOME/cache`.
+        root: the data home; by default `$GEOLEARN_HOME` or `~/.cache/geolearn`. What is not prepared in it is prepared
+            first, where the raw file is at hand (see `prepare_dataset`).
+        cache: keep representations of meshes on disk, under `cache` in the data home.
         validation: share of each training class that "val" takes.
         seed: of the validation split; for generated data, of the shapes.
         protocol: "full" or another of the manifest's, e.g. "subset80/20".
@@ -63,6 +65,7 @@ class ShapeDataset(Dataset[Sample]):
         self.name, self.split, self.protocol, self.seed = name, split, protocol, seed
         self.representation = representation
         self.cache = cache
+        self._cache_folder = cache_folder(name, root)
         self.facts: dict[str, Any] = {}
         if self.manifest.kind == "generated":
             self.source, splits = ProceduralSource(seed), self._generated(split, count)
@@ -72,8 +75,9 @@ class ShapeDataset(Dataset[Sample]):
                 raise InvalidInputError(
                     f"count: only generated datasets have any number of samples, {name} has its own"
                 )
-            ready, index = ensure_prepared(self.manifest, root)
-            self.source = self._prepared_source(ready, index)
+            folder = prepare_dataset(name, root=root)
+            index = read_index(folder, self.manifest)
+            self.source = self._prepared_source(folder, index)
             self.facts, splits = index.facts, index.splits
             self._digest = self.manifest.digest
         entries = select(splits, self.manifest, split, protocol, validation, seed)
@@ -98,7 +102,7 @@ class ShapeDataset(Dataset[Sample]):
         """The whole split as bit-packed voxels in memory, for `VoxelBatches`.
 
         For voxel datasets at once; meshes are voxelized by the dataset's `Voxelize(R)`, R <= 32, and kept in the cache
-        as one file. Arguments as for `prepare`.
+        as one file. Arguments as for `prepare_dataset`.
         """
         representation = self.representation
         if representation is not None and not isinstance(representation, Voxelize):
@@ -118,7 +122,7 @@ class ShapeDataset(Dataset[Sample]):
             size = representation.resolution
             return {"columns": (torch.stack(rows) if rows else torch.zeros(0, size, size, dtype=torch.int32)).numpy()}
 
-        path = entry_path(default_cache() / self.name, self._digest, self.keys, repr(representation))
+        path = entry_path(self._cache_folder, self._digest, self.keys, repr(representation))
         columns = torch.from_numpy((cached(path, compute) if self.cache else compute())["columns"])
         return PackedVoxels(columns, self.labels, tuple(self.keys), self.classes)
 
@@ -128,7 +132,7 @@ class ShapeDataset(Dataset[Sample]):
         compute = _Represent(self.source, self.representation, key)
         if not self.cache or isinstance(self.source, VoxelSource):
             return compute()
-        return cached(entry_path(default_cache() / self.name, self._digest, key, repr(self.representation)), compute)
+        return cached(entry_path(self._cache_folder, self._digest, key, repr(self.representation)), compute)
 
     def _generated(self, split: str, count: int | None) -> dict[str, list[Entry]]:
         if count is not None and (count < 1 or split == "trainval"):
@@ -138,11 +142,11 @@ class ShapeDataset(Dataset[Sample]):
             sizes[split] = count
         return {name: procedural_entries(name, size, self.seed) for name, size in sizes.items()}
 
-    def _prepared_source(self, root: Any, index: Index) -> MeshSource | VoxelSource:
+    def _prepared_source(self, folder: Path, index: Index) -> MeshSource | VoxelSource:
         if self.manifest.kind == "mesh":
-            return MeshSource(root)
+            return MeshSource(folder)
         if self.manifest.kind == "voxels":
-            return VoxelSource(root, index)
+            return VoxelSource(folder, index)
         raise DatasetError(f"{self.name}: ShapeDataset reads meshes and voxels, not {self.manifest.kind}")
 
 

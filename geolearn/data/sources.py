@@ -3,17 +3,21 @@
 Sources are small and can be sent to worker processes; voxels, which are not small, are read on first use.
 """
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import torch
 
-from geolearn.data.conversion import columns_path, mesh_path, read_arrays, read_mesh
 from geolearn.data.index import Entry, Index
 from geolearn.data.manifest import Manifest
 from geolearn.data.packed import unpack
+from geolearn.data.prepared_arrays import read_arrays
+from geolearn.data.prepared_meshes import mesh_path, read_mesh
+from geolearn.data.prepared_voxels import columns_path
 from geolearn.errors import DatasetError
 from geolearn.structures import Mesh, VoxelGrid
 from geolearn.typing import Int, Tensor
@@ -26,7 +30,8 @@ class MeshSource:
     root: Path
 
     def load(self, key: str) -> Mesh:
-        return read_mesh(mesh_path(self.root, key), key).normalised()
+        with _remedy(self.root):
+            return read_mesh(mesh_path(self.root, key), key).normalised()
 
 
 class VoxelSource:
@@ -42,9 +47,10 @@ class VoxelSource:
         parts = []
         for split, count in self._splits.items():
             path = columns_path(self.root, split)
-            columns = read_arrays(path).get("columns")
-            if columns is None or columns.ndim != 3 or len(columns) != count:
-                raise DatasetError(f"{path}: expected `columns` of {count} grids; prepare the dataset again")
+            with _remedy(self.root):
+                columns = read_arrays(path).get("columns")
+                if columns is None or columns.ndim != 3 or len(columns) != count:
+                    raise DatasetError(f"{path}: expected `columns` of {count} grids")
             parts.append(torch.from_numpy(columns))
         return torch.cat(parts)
 
@@ -70,6 +76,14 @@ class ProceduralSource:
         if made != key:
             raise DatasetError(f"procedural sample {number} of {split} is {made!r}, expected {key!r}")
         return shape.mesh.normalised()
+
+
+@contextlib.contextmanager
+def _remedy(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except DatasetError as error:
+        raise DatasetError(f"{error}; delete {root} and prepare the dataset again") from error
 
 
 def procedural_entries(split: str, count: int, seed: int) -> list[Entry]:

@@ -1,8 +1,5 @@
-"""What the prepare.py of a dataset calls: meshes and voxels from published formats to the prepared layout."""
+"""Meshes of prepared datasets: one `meshes/<key>.npz` each, and how the prepare.py of a dataset makes them."""
 
-import zipfile
-import zlib
-from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,11 +8,11 @@ import torch
 
 from geolearn.data.index import Entry, Index
 from geolearn.data.manifest import Manifest
-from geolearn.data.packed import pack
+from geolearn.data.prepared_arrays import read_arrays, write_arrays
 from geolearn.data.workers import Workers
 from geolearn.errors import DatasetError
 from geolearn.structures import Mesh
-from geolearn.typing import Array, Bool, Int, Tensor
+from geolearn.typing import Tensor
 
 
 class MeshTask(NamedTuple):
@@ -88,15 +85,6 @@ def to_z_up(verts: Tensor, up: str) -> Tensor:
     return verts
 
 
-def grids_to_z_up(values: Bool[Array, "N R R R"], up: str) -> Bool[Array, "N R R R"]:
-    """`to_z_up` for occupancy grids indexed [x, y, z]."""
-    if up == "y":
-        return values.transpose(0, 1, 3, 2)[:, :, ::-1]
-    if up == "x":
-        return values.transpose(0, 3, 2, 1)[:, ::-1]
-    return values
-
-
 def read_mesh(path: Path, name: str = "") -> Mesh:
     """A prepared mesh.
 
@@ -111,68 +99,3 @@ def read_mesh(path: Path, name: str = "") -> Mesh:
     return Mesh(
         torch.from_numpy(arrays["verts"]), faces, None if labels is None else torch.from_numpy(labels).long(), name
     )
-
-
-def write_arrays(path: Path, arrays: dict[str, Array], *, writer: str = "") -> None:
-    """An uncompressed .npz that appears whole or not at all. Equal arrays give equal bytes.
-
-    Where several processes may write the same file at once, each needs its own `writer`.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}{writer}.part")
-    with partial.open("wb") as file:
-        np.savez(file, allow_pickle=False, **{name: np.ascontiguousarray(array) for name, array in arrays.items()})
-    partial.replace(path)
-
-
-def read_arrays(path: Path) -> dict[str, Array]:
-    """All arrays of an .npz; its checksums are verified on the way.
-
-    Raises:
-        DatasetError: the file is missing, damaged, or holds Python objects.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DatasetError(
-            f"{path} cannot be read ({type(error).__name__}: {error}); prepare the dataset again"
-        ) from error
-
-
-def columns_path(root: Path, split: str) -> Path:
-    return root / f"{split}.npz"
-
-
-def write_columns(root: Path, split: str, values: Bool[Array, "N R R R"], up: str) -> Int[Array, "N R R"]:
-    """Pack one split of grids, Z up, and write it."""
-    columns = pack(np.ascontiguousarray(grids_to_z_up(values, up))).numpy()
-    write_arrays(columns_path(root, split), {"columns": columns})
-    return columns
-
-
-def repeated_grids(columns: dict[str, Array], splits: dict[str, list[Entry]]) -> list[dict[str, object]]:
-    """Which test grids equal training grids: `{"key", "equals": [...], "same_label": bool}` per test grid.
-
-    `same_label` is whether every training grid that is equal has the label of the test grid.
-    """
-    seen: dict[bytes, list[int]] = defaultdict(list)
-    for number, grid in enumerate(columns["train"]):
-        seen[grid.tobytes()].append(number)
-    repeats = []
-    for (key, label), grid in zip(splits["test"], columns["test"], strict=True):
-        equal = [splits["train"][number] for number in seen.get(grid.tobytes(), ())]
-        if equal:
-            same = all(other == label for _, other in equal)
-            repeats.append({"key": key, "equals": [other for other, _ in equal], "same_label": same})
-    return repeats
-
-
-def empty_grids(columns: dict[str, Array], splits: dict[str, list[Entry]]) -> list[str]:
-    """Keys of grids without an occupied cell."""
-    return [
-        key
-        for split, grids in columns.items()
-        for (key, _), grid in zip(splits[split], grids, strict=True)
-        if not grid.any()
-    ]

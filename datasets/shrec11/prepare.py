@@ -1,0 +1,12 @@
+"""`shrec_16/<class>/<train|test>/T<number>.obj` -> one .npz per mesh; the split files say which there are."""
+
+from pathlib import Path
+
+from geolearn.data.index import Index
+from geolearn.data.manifest import Manifest
+from geolearn.data.prepared_meshes import convert_class_folders
+from geolearn.data.workers import Workers
+
+
+def prepare(data: Path, destination: Path, manifest: Manifest, workers: Workers) -> Index:
+    return convert_class_folders(data, destination, manifest, workers, suffix=".obj")
