@@ -41,9 +41,7 @@ class VoxResNet(PretrainedModel):
         blocks: tuple[int, int, int] = (0, 2, 2),
         dropout: float = 0.3,
     ):
-        super().__init__(
-            num_classes=num_classes, resolution=resolution, widths=widths, blocks=blocks, dropout=dropout
-        )
+        super().__init__(num_classes=num_classes, resolution=resolution, widths=widths, blocks=blocks, dropout=dropout)
         if resolution < 16 or resolution % 16:
             raise InvalidInputError(f"resolution: expected a multiple of 16, got {resolution}")
         stages: list[nn.Module] = [SpaceToDepth3d(2), nn.Conv3d(8, widths[0], 3, padding=1, bias=False)]

@@ -7,7 +7,7 @@ the model, its constructor arguments, and whatever the trainer noted (classes, d
 import json
 import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -17,6 +17,7 @@ from geolearn.errors import CheckpointError, unknown_name
 from geolearn.registry import Registry
 from geolearn.typing import PathLike
 
+Model = TypeVar("Model", bound="PretrainedModel")
 MODELS: Registry[type["PretrainedModel"]] = Registry("model")
 SHIPPED = Path(__file__).parent.parent / "weights"
 _RECORD = "geolearn"
@@ -33,7 +34,7 @@ class PretrainedModel(nn.Module):
         self.config = config
 
     @classmethod
-    def from_pretrained(cls, name_or_path: PathLike) -> Self:
+    def from_pretrained(cls: type[Model], name_or_path: PathLike) -> Model:
         """The model with trained weights, in evaluation mode.
 
         Args:
@@ -88,7 +89,9 @@ def load_model(name_or_path: PathLike) -> tuple[PretrainedModel, dict[str, Any]]
     if not path.is_file():
         path = SHIPPED / f"{name_or_path}.safetensors"
         if not path.is_file():
-            raise unknown_name("weights (no such file, nor weights of that name)", str(name_or_path), pretrained_names())
+            raise unknown_name(
+                "weights (no such file, nor weights of that name)", str(name_or_path), pretrained_names()
+            )
     try:
         with safetensors.safe_open(path, framework="pt") as archive:
             record = json.loads((archive.metadata() or {})[_RECORD])

@@ -130,16 +130,20 @@ class MeshBatch:
         verts = to_tensor(self.verts, "verts", torch.float32, (None, 3))
         faces = to_tensor(self.faces, "faces", torch.int64, (None, 3)).to(verts.device)
         verts_per_mesh = to_tensor(self.verts_per_mesh, "verts_per_mesh", torch.int64, (None,)).to(verts.device)
-        faces_per_mesh = to_tensor(
-            self.faces_per_mesh, "faces_per_mesh", torch.int64, (len(verts_per_mesh),)
-        ).to(verts.device)
+        faces_per_mesh = to_tensor(self.faces_per_mesh, "faces_per_mesh", torch.int64, (len(verts_per_mesh),)).to(
+            verts.device
+        )
         for name, counts, total in (("verts", verts_per_mesh, len(verts)), ("faces", faces_per_mesh, len(faces))):
             if (len(counts) and int(counts.min()) < 0) or int(counts.sum()) != total:
-                raise InvalidInputError(f"{name}_per_mesh: expected counts >= 0 that sum to {total}, got {counts.tolist()}")
+                raise InvalidInputError(
+                    f"{name}_per_mesh: expected counts >= 0 that sum to {total}, got {counts.tolist()}"
+                )
         first = (verts_per_mesh.cumsum(0) - verts_per_mesh).repeat_interleave(faces_per_mesh)[:, None]
         last = first + verts_per_mesh.repeat_interleave(faces_per_mesh)[:, None]
         if len(faces) and bool(((faces < first) | (faces >= last)).any()):
-            raise InvalidInputError("faces: an index points outside the vertices of its own mesh (faces are packed indices)")
+            raise InvalidInputError(
+                "faces: an index points outside the vertices of its own mesh (faces are packed indices)"
+            )
         for name, value in (
             ("verts", verts),
             ("faces", faces),
@@ -176,8 +180,7 @@ class MeshBatch:
         faces = self.faces.split(self.faces_per_mesh.tolist())
         offsets = (self.verts_per_mesh.cumsum(0) - self.verts_per_mesh).tolist()
         return [
-            Mesh(v, f - offset, name=name)
-            for v, f, offset, name in zip(verts, faces, offsets, self.names, strict=True)
+            Mesh(v, f - offset, name=name) for v, f, offset, name in zip(verts, faces, offsets, self.names, strict=True)
         ]
 
     def padded(self) -> tuple[Float[Tensor, "B Vmax 3"], Int[Tensor, "B Fmax 3"], Bool[Tensor, "B Fmax"]]:

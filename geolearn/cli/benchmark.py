@@ -1,0 +1,51 @@
+"""`geolearn benchmark`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Train and test models over several seeds by a fixed protocol, beside the published numbers.
+
+    Writes NAME.json, NAME.md and NAME.html. Finished seeds are kept, so an interrupted benchmark goes on where it
+    stopped when the same command is given again.
+
+    Example:
+        geolearn benchmark modelnet10_voxels --models voxnet,voxresnet --seeds 0,1,2
+    """
+
+    name: tyro.conf.Positional[str]
+    """Name of the benchmark; an unknown name lists them."""
+    models: str | None = None
+    """Comma-separated models; default: all of the benchmark's."""
+    seeds: str = "0,1,2"
+    """Comma-separated seeds; a claim takes at least three."""
+    recipe: str = "best"
+    """Recipe of every model."""
+    epochs: int | None = None
+    """Train for this long instead of the recipe's number of epochs (the results say so)."""
+    runs: Path = Path("runs/benchmark")
+    """Folder of the runs."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("benchmarks/results")
+    """Folder of the results."""
+
+    def run(self) -> int:
+        from geolearn.training.benchmarks import run_benchmark
+        from geolearn.training.report import markdown_table
+
+        rows = run_benchmark(
+            self.name,
+            models=self.models.split(",") if self.models else None,
+            seeds=[int(seed) for seed in self.seeds.split(",")],
+            recipe=self.recipe,
+            epochs=self.epochs,
+            runs=self.runs,
+            output=self.output,
+        )
+        print(markdown_table(rows), end="")
+        print(f"written: {self.output / self.name}.json, .md, .html")
+        return 0

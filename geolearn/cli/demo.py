@@ -1,0 +1,29 @@
+"""`geolearn demo`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The main job, end to end, on shapes that geolearn makes itself: nothing to download.
+
+    Makes procedural shapes, voxelizes them, trains a voxel network, tests it, and writes a report with pictures.
+    """
+
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("out/demo")
+    """Folder of the report; an interrupted demo goes on where it stopped."""
+    epochs: int = 8
+    """Training epochs."""
+
+    def run(self) -> int:
+        from geolearn.training.demo import run_demo
+        from geolearn.training.report import markdown_table
+
+        rows, page = run_demo(self.output, epochs=self.epochs)
+        print(markdown_table(rows), end="")
+        print(f"report: {page}")
+        return 0

@@ -1,0 +1,56 @@
+"""`geolearn info`."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+VOXEL_SUFFIXES = (".binvox", ".mat", ".npy", ".npz")
+
+
+@dataclass(frozen=True)
+class Info:
+    """Describe a mesh or voxel file, trained weights, a run folder, or a dataset.
+
+    Examples:
+        geolearn info chair.off
+        geolearn info runs/voxnet-1
+        geolearn info voxnet-modelnet10
+        geolearn info modelnet10_voxels
+    """
+
+    subject: tyro.conf.Positional[str]
+    """A file, a run folder, the name of shipped weights, or the name of a dataset."""
+
+    def run(self) -> int:
+        facts = describe(self.subject)
+        width = max(map(len, facts))
+        for name, value in facts.items():
+            print(f"{name:{width}}  {value if isinstance(value, str) else json.dumps(value)}")
+        return 0
+
+
+def describe(subject: str) -> dict[str, Any]:
+    """Facts about whatever `subject` names, most telling first."""
+    from geolearn.data import dataset_names, describe_dataset
+    from geolearn.errors import unknown_name
+    from geolearn.io import load_mesh, load_voxels
+    from geolearn.io.inspect import describe_mesh, describe_voxels
+    from geolearn.models import load_model, pretrained_names
+
+    path = Path(subject)
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise FileNotFoundError(f"{path} is a folder without config.json, so it is not a run")
+        parts = [path / "config.json", path / "result.json", path / "evaluation" / "result.json"]
+        return {part.relative_to(path).as_posix(): json.loads(part.read_text()) for part in parts if part.is_file()}
+    if path.suffix == ".safetensors" or subject in pretrained_names():
+        model, record = load_model(subject)
+        return {**record, "parameters": sum(p.numel() for p in model.parameters())}
+    if path.is_file() or path.suffix:
+        return describe_voxels(load_voxels(path)) if path.suffix in VOXEL_SUFFIXES else describe_mesh(load_mesh(path))
+    if subject in dataset_names():
+        return describe_dataset(subject)
+    raise unknown_name("file, run, weights or dataset", subject, [*pretrained_names(), *dataset_names()])

@@ -1,0 +1,63 @@
+"""`geolearn`: picks the sub-command, and turns errors into one readable line."""
+
+import logging
+import sys
+import warnings
+from typing import Annotated
+
+from geolearn._optional import require
+from geolearn.errors import GeolearnError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit status: 0 done, 1 failed check, 2 bad input, 130 interrupted."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        tyro = require("tyro", extra="train")
+        from geolearn.cli.benchmark import Benchmark
+        from geolearn.cli.data import List, Prepare
+        from geolearn.cli.demo import Demo
+        from geolearn.cli.evaluate import Evaluate
+        from geolearn.cli.info import Info
+        from geolearn.cli.train import Train
+        from geolearn.cli.voxelize import VoxelizeFile
+
+        def named(command: type, name: str):
+            return Annotated[command, tyro.conf.subcommand(name)]
+
+        data = Annotated[
+            named(Prepare, "prepare") | named(List, "list"),
+            tyro.conf.subcommand("data", description="Prepare datasets, and list them."),
+        ]
+        commands = (
+            named(Demo, "demo")
+            | data
+            | named(Train, "train")
+            | named(Evaluate, "evaluate")
+            | named(Benchmark, "benchmark")
+            | named(VoxelizeFile, "voxelize")
+            | named(Info, "info")
+        )
+        command = tyro.cli(
+            commands,
+            args=arguments,
+            prog="geolearn",
+            description="Learning on 3D geometry: train, benchmark, convert and inspect.",
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+        )
+        # Lightning advises on worker counts and the like; a command line user cannot act on it.
+        warnings.filterwarnings("ignore", module="lightning.*")
+        return command.run()
+    except GeolearnError as error:
+        sys.stderr.write(f"geolearn: {error}\n")
+        return 2
+    except FileNotFoundError as error:
+        sys.stderr.write(f"geolearn: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("\ngeolearn: interrupted; what was finished is kept\n")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

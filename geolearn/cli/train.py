@@ -1,0 +1,69 @@
+"""`geolearn train`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a model and write a run folder: weights, curves, metrics, configuration and environment.
+
+    Interrupt with Ctrl-C or a kill; --resume goes on from the last finished epoch and ends where an uninterrupted
+    run would have ended.
+
+    Examples:
+        geolearn train voxnet -o runs/first
+        geolearn train voxnet --data modelnet10_voxels --recipe best --seed 1 -o runs/voxnet-1
+        geolearn train voxnet --data modelnet10_voxels -o runs/voxnet-1 --seed 1 --resume
+    """
+
+    model: tyro.conf.Positional[str]
+    """Name of a model, such as voxnet or voxresnet."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """The run folder to write."""
+    data: str = "procedural"
+    """Name of a dataset; `geolearn data list` shows them."""
+    recipe: str = "best"
+    """Name of a recipe of the model: "paper" follows the publication, "best" is ours."""
+    seed: int = 0
+    """Seed of initial weights, order and augmentation."""
+    epochs: int | None = None
+    """Train for this long instead of the recipe's number of epochs."""
+    validation: float = 0.1
+    """Share of every class of the training split that is held out for validation."""
+    resume: bool = False
+    """Continue the run in the output folder."""
+    devices: int = 1
+    """Processes on this machine, one per GPU, or CPU processes (gloo)."""
+    nodes: int = 1
+    """Machines; start the same command on each, as torchrun or SLURM does."""
+    accelerator: str = "auto"
+    """cpu, gpu, or auto."""
+    precision: str = "32-true"
+    """32-true, or bf16-mixed, 16-mixed on hardware that gains by it."""
+
+    def run(self) -> int:
+        from geolearn.training.experiments import make_run
+        from geolearn.training.runs import train
+
+        run = make_run(
+            self.model,
+            self.data,
+            self.recipe,
+            epochs=self.epochs,
+            seed=self.seed,
+            validation=self.validation,
+            devices=self.devices,
+            nodes=self.nodes,
+            accelerator=self.accelerator,
+            precision=self.precision,
+        )
+        result = train(run, self.output, resume=self.resume)
+        figures = {name: value for name, value in result["validation"].items() if name.startswith("val_")}
+        print(f"{self.output}: {result['epochs']} epochs in {result['seconds']:.0f} s")
+        for name, value in figures.items():
+            print(f"  {name} {value:.4f}")
+        return 0

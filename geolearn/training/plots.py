@@ -1,0 +1,78 @@
+"""Pictures of a training and of an evaluation, as PNG files."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from geolearn._optional import require
+from geolearn.structures import Mesh
+
+
+def _figure(width: float, height: float) -> Any:
+    """A figure that needs no display and leaves matplotlib's global state alone."""
+    figure = require("matplotlib.figure", extra="train").Figure(figsize=(width, height), layout="constrained")
+    return figure
+
+
+def plot_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str], path: Path, title: str = "") -> None:
+    """Confusion matrix: rows are true classes, columns what was said, shade is the share of the row."""
+    size = max(5.0, 0.45 * len(classes) + 2)
+    figure = _figure(size, size)
+    axes = figure.add_subplot()
+    shares = [[value / max(sum(row), 1) for value in row] for row in confusion]
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for i, row in enumerate(confusion):
+        for j, value in enumerate(row):
+            if value:
+                colour = "white" if shares[i][j] > 0.5 else "black"
+                axes.text(j, i, str(value), ha="center", va="center", fontsize=8, color=colour)
+    axes.set_xticks(range(len(classes)), classes, rotation=60, ha="right")
+    axes.set_yticks(range(len(classes)), classes)
+    axes.set(xlabel="predicted", ylabel="true", title=title)
+    figure.savefig(path, dpi=110)
+
+
+def plot_curves(history: Mapping[str, Sequence[tuple[int, float]]], path: Path) -> None:
+    """Training curves: losses on the left, accuracies in percent on the right.
+
+    Args:
+        history: name -> (epoch, value) pairs; names that end in "accuracy" go right, other names left.
+    """
+    figure = _figure(9, 3.6)
+    left, right = figure.subplots(1, 2)
+    for name, points in history.items():
+        accuracy = name.endswith("accuracy")
+        axes = right if accuracy else left
+        axes.plot([epoch for epoch, _ in points], [value * (100 if accuracy else 1) for _, value in points], label=name)
+    left.set(xlabel="epoch", ylabel="loss")
+    right.set(xlabel="epoch", ylabel="validation accuracy, %")
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+        if axes.lines:
+            axes.legend()
+    figure.savefig(path, dpi=110)
+
+
+def plot_meshes(meshes: Sequence[tuple[Mesh, str]], path: Path, columns: int = 5) -> None:
+    """A sheet of meshes, each with its caption, faces coloured by label and shaded by a headlight."""
+    collections = require("mpl_toolkits.mplot3d.art3d", extra="train")
+    rows = -(-len(meshes) // columns)
+    figure = _figure(2.4 * columns, 2.5 * rows)
+    palette = require("matplotlib", extra="train").colormaps["tab20"]
+    for number, (mesh, caption) in enumerate(meshes):
+        axes = figure.add_subplot(rows, columns, number + 1, projection="3d", computed_zorder=False)
+        triangles = mesh.normalised().triangles()
+        edges = triangles[:, 1:] - triangles[:, :1]
+        normals = torch.nn.functional.normalize(torch.linalg.cross(edges[:, 0], edges[:, 1]), dim=1)
+        light = 0.45 + 0.55 * (normals @ torch.tensor([0.45, -0.75, 0.5])).clamp(0, 1)
+        labels = mesh.face_labels if mesh.face_labels is not None else torch.zeros(len(triangles), dtype=torch.int64)
+        colours = torch.tensor(palette((labels % 20).tolist()))[:, :3] * light[:, None]
+        axes.add_collection3d(collections.Poly3DCollection(triangles.numpy(), facecolors=colours.numpy()))
+        axes.set(xlim=(-0.45, 0.45), ylim=(-0.45, 0.45), zlim=(-0.45, 0.45))
+        axes.set_box_aspect((1, 1, 1))
+        axes.view_init(elev=25, azim=-60)
+        axes.set_axis_off()
+        axes.set_title(caption, fontsize=9)
+    figure.savefig(path, dpi=110)

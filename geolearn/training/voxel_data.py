@@ -1,0 +1,60 @@
+"""Voxel datasets as Lightning loads them, and the rotated copies a test votes over."""
+
+import math
+from collections.abc import Callable, Iterator
+
+import lightning.pytorch as pl
+import torch
+
+from geolearn.data import PackedVoxels, ShapeDataset, Voxelize, VoxelBatches
+from geolearn.data.augment import rotate_columns
+from geolearn.data.packed import unpack
+from geolearn.training.recipes import Recipe
+from geolearn.typing import Tensor
+
+RESOLUTION = 32
+
+
+def load_voxels_split(name: str, split: str, *, validation: float = 0.1) -> PackedVoxels:
+    """One split of any voxel or mesh dataset, as 32^3 grids packed in memory."""
+    return ShapeDataset(name, split, representation=Voxelize(RESOLUTION), validation=validation).packed(jobs=-1)
+
+
+class VoxelData(pl.LightningDataModule):
+    """Training and validation grids. The test split is not even read here."""
+
+    def __init__(self, name: str, recipe: Recipe, *, seed: int, validation: float):
+        super().__init__()
+        self.recipe = recipe
+        self.seed = seed
+        self.train = load_voxels_split(name, "train", validation=validation)
+        self.validation = load_voxels_split(name, "val", validation=validation) if validation else None
+        self.classes = list(self.train.classes)
+
+    def train_dataloader(self) -> VoxelBatches:
+        world = self.trainer.world_size if self.trainer else 1
+        return VoxelBatches(
+            self.train,
+            self.recipe.batch_size // world,
+            augment=self.recipe.augment,
+            seed=self.seed,
+            drop_last=len(self.train) >= self.recipe.batch_size,
+        )
+
+    def val_dataloader(self) -> VoxelBatches | list:
+        if self.validation is None:
+            return []
+        return VoxelBatches(self.validation, 128, shuffle=False, seed=self.seed)
+
+
+def voting_inputs(voxels: PackedVoxels, votes: int, mirror: bool) -> Iterator[Callable[[slice], Tensor]]:
+    """One function per vote, from a slice of samples to their grids turned (and mirrored) as this vote sees them.
+
+    VoxNet (section III.C.4) sums the outputs over 12 rotations about the up axis.
+    """
+    for mirrored in (False, True) if mirror else (False,):
+        for step in range(votes):
+            angle = 2 * math.pi * step / votes
+            yield lambda part, angle=angle, mirrored=mirrored: unpack(
+                rotate_columns(voxels.columns[part], angle, mirror=mirrored), torch.float32
+            )

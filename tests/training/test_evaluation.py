@@ -1,0 +1,86 @@
+"""Figures worked out by hand, and against scikit-learn-like loops."""
+
+import math
+
+import pytest
+import torch
+
+from geolearn.errors import InvalidInputError
+from geolearn.training.evaluation import Predictions, classification_report, predict, retrieval_map
+
+
+def predictions(scores, labels):
+    scores = torch.tensor(scores)
+    return Predictions(scores, torch.zeros(len(scores), 1), torch.tensor(labels), [str(i) for i in range(len(scores))])
+
+
+def test_class_and_instance_accuracy_differ_as_they_should():
+    # class 0: 3 of 4 right; class 1: 0 of 1; class 2 does not occur
+    report = classification_report(
+        predictions([[1.0, 0, 0], [1.0, 0, 0], [1.0, 0, 0], [0, 1.0, 0], [1.0, 0, 0]], [0, 0, 0, 0, 1]), ["a", "b", "c"]
+    )
+    assert report["class_accuracy"] == pytest.approx(37.5)
+    assert report["instance_accuracy"] == pytest.approx(60.0)
+    assert report["num_samples"] == 5
+    assert report["confusion"] == [[3, 1, 0], [1, 0, 0], [0, 0, 0]]
+    assert [row["recall"] for row in report["per_class"]] == [75.0, 0.0, None]
+    assert [row["precision"] for row in report["per_class"]] == [75.0, 0.0, None]
+
+
+def test_no_samples_is_an_error():
+    empty = Predictions(torch.zeros(0, 3), torch.zeros(0, 1), torch.zeros(0, dtype=torch.int64), [])
+    with pytest.raises(InvalidInputError, match="at least one sample"):
+        classification_report(empty, ["a", "b", "c"])
+
+
+def test_retrieval_map_by_hand():
+    angles = torch.tensor([0.0, 0.1, 0.3, 0.35]) * math.pi
+    features = torch.stack([angles.cos(), angles.sin()], 1)
+    labels = torch.tensor([0, 1, 0, 1])
+    # ranking of 0: 1(x) 2(o) 3(x) -> 1/2; of 1: 0(x) 2(x) 3(o) -> 1/3; of 2: 3(x) 1(x) 0(o) -> 1/3;
+    # of 3: 2(x) 1(o) 0(x) -> 1/2
+    assert retrieval_map(features, labels) == pytest.approx(100 * (1 / 2 + 1 / 3 + 1 / 3 + 1 / 2) / 4)
+
+
+def test_retrieval_against_a_loop():
+    generator = torch.Generator().manual_seed(0)
+    features, labels = torch.randn(40, 5, generator=generator), torch.randint(4, (40,), generator=generator)
+    unit = features / features.norm(dim=1, keepdim=True)
+    precisions = []
+    for query in range(40):
+        ranked = sorted((i for i in range(40) if i != query), key=lambda i: -float(unit[query] @ unit[i]))
+        hits, total = 0, 0.0
+        for rank, item in enumerate(ranked, 1):
+            if labels[item] == labels[query]:
+                hits += 1
+                total += hits / rank
+        if hits:
+            precisions.append(total / hits)
+    assert retrieval_map(features, labels) == pytest.approx(100 * sum(precisions) / len(precisions))
+
+
+def test_perfect_descriptors_have_map_100():
+    labels = torch.tensor([0, 0, 1, 1, 1])
+    assert retrieval_map(torch.nn.functional.one_hot(labels).float(), labels) == pytest.approx(100)
+
+
+def test_votes_sum_log_probabilities():
+    class Net(torch.nn.Module):
+        def features(self, x):
+            return x
+
+        def classify(self, features):
+            return features
+
+    x = torch.randn(5, 3)
+    labels = torch.zeros(5, dtype=torch.int64)
+    votes = [lambda part: x[part], lambda part: -2 * x[part]]
+    got = predict(Net(), votes, labels, list("abcde"), batch_size=2)
+    torch.testing.assert_close(got.scores, x.log_softmax(1) + (-2 * x).log_softmax(1))
+    torch.testing.assert_close(got.features, -x / 2)
+
+
+def test_selection_keeps_rows_together():
+    chosen = predictions([[1.0, 0], [0, 1.0], [1.0, 0]], [0, 1, 1]).select([2, 0])
+    assert chosen.labels.tolist() == [1, 0]
+    assert list(chosen.keys) == ["2", "0"]
