@@ -9,16 +9,34 @@ from torch import Tensor
 from geolearn.errors import InvalidInputError
 
 
+def as_tensor(value: object, name: str, shape: Sequence[int | None]) -> Tensor:
+    """`value` as a tensor of its own type; `shape` is only for the message.
+
+    Arrays share their memory where torch can: those that are read-only, reversed or of foreign byte order are copied.
+
+    Raises:
+        InvalidInputError: not numeric.
+    """
+    try:
+        if isinstance(value, list | tuple) and value and isinstance(value[0], np.ndarray):
+            value = np.stack(value)
+        if isinstance(value, np.ndarray):
+            native = value.astype(value.dtype.newbyteorder("="), copy=False)
+            value = np.require(native, requirements=["C_CONTIGUOUS", "WRITEABLE"])
+        return torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InvalidInputError(
+            f"{name}: expected numbers of shape {_text(shape)}, got {type(value)} ({error})"
+        ) from error
+
+
 def to_tensor(value: object, name: str, dtype: torch.dtype, shape: Sequence[int | None]) -> Tensor:
     """`value` (tensor, array or nested sequence) as a `dtype` tensor of `shape`, where None is any length.
 
     Raises:
         InvalidInputError: not numeric, another shape, non-finite floats, or fractional values for integers.
     """
-    try:
-        tensor = torch.as_tensor(np.ascontiguousarray(value) if isinstance(value, np.ndarray) else value)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise InvalidInputError(f"{name}: expected numbers of shape {_text(shape)}, got {type(value)} ({error})") from error
+    tensor = as_tensor(value, name, shape)
     if tensor.numel() == 0 and tensor.ndim != len(shape):
         tensor = tensor.reshape([0 if size is None else size for size in shape])
     if tensor.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, tensor.shape, strict=True)):

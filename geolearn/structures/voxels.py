@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from geolearn.errors import InvalidInputError
-from geolearn.structures._door import to_tensor
+from geolearn.structures._door import as_tensor, to_tensor
 from geolearn.typing import Bool, Float, Int, Tensor
 
 
@@ -15,7 +15,7 @@ class VoxelGrid:
 
     Attributes:
         values: (R, R, R) bool occupancy, or float32 (probabilities, distances), indexed [x, y, z].
-        origin: float32 (3,), the corner of cell (0, 0, 0), so the centre of cell i is `origin + (i + 0.5) * voxel_size`.
+        origin: float32 (3,), the corner of cell (0, 0, 0); the centre of cell i is `origin + (i + 0.5) * voxel_size`.
         voxel_size: edge length of a cell, in the unit of the world.
     """
 
@@ -24,16 +24,20 @@ class VoxelGrid:
     voxel_size: float = 1.0
 
     def __post_init__(self) -> None:
-        values = torch.as_tensor(self.values)
+        values = as_tensor(self.values, "values", (None, None, None))
         dtype = torch.bool if values.dtype == torch.bool else torch.float32
         values = to_tensor(values, "values", dtype, (None, None, None))
         if len(set(values.shape)) != 1 or values.shape[0] == 0:
             raise InvalidInputError(f"values: expected a cube (R, R, R) with R >= 1, got {tuple(values.shape)}")
-        if not 0 < self.voxel_size < float("inf"):
-            raise InvalidInputError(f"voxel_size: expected a finite length > 0, got {self.voxel_size}")
+        try:
+            voxel_size = float(self.voxel_size)
+        except (TypeError, ValueError) as error:
+            raise InvalidInputError(f"voxel_size: expected a finite length > 0, got {self.voxel_size!r}") from error
+        if not 0 < voxel_size < float("inf"):
+            raise InvalidInputError(f"voxel_size: expected a finite length > 0, got {voxel_size}")
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "origin", to_tensor(self.origin, "origin", torch.float32, (3,)).to(values.device))
-        object.__setattr__(self, "voxel_size", float(self.voxel_size))
+        object.__setattr__(self, "voxel_size", voxel_size)
 
     def __repr__(self) -> str:
         return f"VoxelGrid({self.resolution}^3 {self.values.dtype}, voxel_size {self.voxel_size:.6g})"

@@ -1,0 +1,46 @@
+"""Regular files read whole, and files written whole or not at all."""
+
+import os
+import secrets
+from pathlib import Path
+
+from geolearn.errors import MeshFormatError
+from geolearn.typing import PathLike
+
+
+def read_regular(path: PathLike) -> bytes:
+    """The bytes of a regular file (never a pipe or a device, which could block or be endless).
+
+    Raises:
+        FileNotFoundError: nothing there; the text says whether the folder exists.
+        MeshFormatError: a folder, a pipe or a device.
+    """
+    path = Path(path)
+    if not path.exists():
+        folder = path.absolute().parent
+        where = "its folder exists, so check the name" if folder.is_dir() else f"there is no folder {folder} either"
+        raise FileNotFoundError(f"{path}: no such file; {where}")
+    if not path.is_file():
+        kind = "a folder" if path.is_dir() else "a pipe or a device"
+        raise MeshFormatError(f"{path}: expected a regular file, got {kind}. Give the path of one file.")
+    return path.read_bytes()
+
+
+def write_whole(path: PathLike, data: bytes) -> None:
+    """Write to a temporary name beside `path`, then rename: a reader sees the old file or the new one, never half.
+
+    Raises:
+        FileNotFoundError: the folder does not exist.
+    """
+    path = Path(path)
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(f"{path}: its folder does not exist; create {path.absolute().parent} first")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,63 @@
+"""Which format a file's content looks like, so that a wrong extension gets a helpful error."""
+
+import re
+
+from geolearn.errors import MeshFormatError
+from geolearn.io.damage import damaged
+
+_OFF = re.compile(rb"(?:ST)?C?N?4?n?OFF(?=[\s\d]|$)|off(?=\s|$)")
+_OBJ = re.compile(rb"^[ \t]*(?:v|vt|vn|f|o|g|usemtl|mtllib)[ \t]+\S", re.MULTILINE)
+_SIGNATURES = (
+    (b"ply", "PLY"),
+    (b"glTF", "GLB"),
+    (b"#binvox", "binvox"),
+    (b"MATLAB 5.0 MAT-file", "MATLAB .mat"),
+    (b"\x93NUMPY", "npy"),
+    (b"PK\x03\x04", "npz (a zip archive)"),
+    (b"PK\x05\x06", "npz (an empty zip archive)"),
+    (b"\x89HDF\r\n\x1a\n", "HDF5 (a MATLAB 7.3 file)"),
+    (b"\x1f\x8b", "gzip"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ", "xz"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"\xff\xfe", "UTF-16 text"),
+    (b"\xfe\xff", "UTF-16 text"),
+    (b"version https://git-lfs", "a Git LFS pointer (run: git lfs pull)"),
+)
+
+
+def looks_like(data: bytes) -> str:
+    """A guess from the first bytes: the name of a format, or "no format known here"."""
+    head = data[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
+    for signature, name in _SIGNATURES:
+        if data.startswith(signature) or (signature.isascii() and head.startswith(signature)):
+            return name
+    if _OFF.match(head):
+        return "OFF"
+    if len(data) >= 84 and len(data) == 84 + 50 * int.from_bytes(data[80:84], "little"):
+        return "STL (binary)"
+    if head[:5].lower() == b"solid":
+        return "STL (ascii)"
+    if head[:1] == b"{" and b'"' in head:
+        return "glTF (JSON)"
+    if head[:9].lower() in (b"<!doctype", b"<html") or head[:5].lower() == b"<html":
+        return "an HTML page"
+    if b"\0" not in head and _OBJ.search(head):
+        return "OBJ"
+    return "no format known here"
+
+
+def not_this_format(source: str, wanted: str, data: bytes) -> MeshFormatError:
+    """The error for content that is not `wanted`, the format that its name or the caller promised."""
+    if not data:
+        return damaged(source, "byte 0", f"expected {wanted}, got an empty file")
+    likely = looks_like(data)
+    if likely == "no format known here":
+        return damaged(source, "byte 0", f"this is not {wanted}, nor any other format known here")
+    return damaged(
+        source,
+        "byte 0",
+        f"expected {wanted}, but the content looks like {likely}",
+        "Rename the file to the extension of its content, or fetch the right file",
+    )
