@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import Any
 
 from geolearn.data.manifest import Archive, Manifest
 from geolearn.data.places import how_to_get
@@ -53,7 +53,8 @@ def unpack(archive: Path, target: Path, *, max_bytes: int) -> None:
         DatasetError: not an archive, damaged, larger than `max_bytes`, or with a member that is a link or device or
             would land outside `target`. The message names the member.
     """
-    members = _zip_members if zipfile.is_zipfile(archive) else _tar_members
+    is_zip = archive.suffix.lower() == ".zip" or zipfile.is_zipfile(archive)
+    members = _zip_members if is_zip else _tar_members
     total = count = 0
     name = "its start"
     try:
@@ -78,12 +79,11 @@ def unpack(archive: Path, target: Path, *, max_bytes: int) -> None:
     except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # the disk's trouble, not the archive's
             raise
-        raise DatasetError(
-            f"{archive}: damaged or incomplete at {name!r} ({type(error).__name__}: {error}); get the file again"
-        ) from error
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise DatasetError(f"{archive}: damaged or incomplete at {name!r} ({reason}); get the file again") from error
 
 
-def _copy(stream: IO[bytes], file: IO[bytes], size: int) -> int:
+def _copy(stream: Any, file: Any, size: int) -> int:
     """At most one byte more than `size`, whatever the compressed stream goes on to produce."""
     written = 0
     while written <= size and (block := stream.read(min(CHUNK, size + 1 - written))):
@@ -91,7 +91,7 @@ def _copy(stream: IO[bytes], file: IO[bytes], size: int) -> int:
     return written
 
 
-def _zip_members(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
+def _zip_members(archive: Path) -> Iterator[tuple[str, int, Any]]:
     with zipfile.ZipFile(archive) as file:
         for info in file.infolist():
             kind = (info.external_attr >> 16) & 0o170000
@@ -104,7 +104,7 @@ def _zip_members(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
                     yield info.filename, info.file_size, stream
 
 
-def _tar_members(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
+def _tar_members(archive: Path) -> Iterator[tuple[str, int, Any]]:
     with tarfile.open(archive) as file:
         for info in file:
             if info.isdir():

@@ -16,7 +16,7 @@ import torch
 
 from geolearn.data.packed import check_columns, column_bytes, unpack
 from geolearn.errors import InvalidInputError
-from geolearn.typing import Bool, Float, Int, Tensor
+from geolearn.typing import Bool, Float, Int, Shaped, Tensor
 
 
 class Warp(NamedTuple):
@@ -76,7 +76,7 @@ def augment_columns(
     scale: Float[Tensor, "B 3"],
     *,
     dtype: torch.dtype = torch.float32,
-) -> Float[Tensor, "B 1 R R R"]:
+) -> Shaped[Tensor, "B 1 R R R"]:
     """Warp and unpack: a network's input on the columns' device. Arguments as in `warp_columns`."""
     return unpack(warp_columns(columns, angle_rad, mirror, shift, scale), dtype)
 

@@ -71,6 +71,8 @@ class VoxelBatches:
         group = self.batch_size * self._rank_and_size()[1]
         return len(self.voxels) // group if self.drop_last else -(-len(self.voxels) // group)
 
+    batch_sampler = None  # Lightning asks for it next to `sampler`
+
     @property
     def sampler(self) -> "VoxelBatches":
         """Itself: Lightning calls `loader.sampler.set_epoch` before every epoch."""

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from geolearn.errors import InvalidInputError
-from geolearn.typing import Array, Bool, Float, Int, Tensor
+from geolearn.typing import Array, Bool, Float, Int, Shaped, Tensor
 
 MAX_RESOLUTION = 32
 
@@ -32,7 +32,7 @@ def pack(values: Bool[Tensor, "N R R R"] | Bool[Array, "N R R R"]) -> Int[Tensor
     return columns.to(values.device) if isinstance(values, Tensor) else columns
 
 
-def unpack(columns: Int[Tensor, "B R R"], dtype: torch.dtype = torch.float32) -> Float[Tensor, "B 1 R R R"]:
+def unpack(columns: Int[Tensor, "B R R"], dtype: torch.dtype = torch.float32) -> Shaped[Tensor, "B 1 R R R"]:
     """Columns as a network's input: `dtype` (B, 1, R, R, R), 1 where occupied, on the columns' device."""
     check_columns(columns)
     resolution = columns.shape[-1]

@@ -29,7 +29,8 @@ def read_arrays(path: Path) -> dict[str, Array]:
         DatasetError: the file is missing, damaged, or holds Python objects.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # np.load would leave a file open that it finds damaged.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise DatasetError(f"{path}: damaged, incomplete or missing ({type(error).__name__}: {error})") from error
