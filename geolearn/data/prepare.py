@@ -86,7 +86,7 @@ def _prepare(manifest: Manifest, source: Path, target: Path, workers: Workers) -
             raise DatasetError(f"{archive}: expected the folder {data.relative_to(partial / 'raw')} in it, found none")
     prepared = partial / "prepared"
     prepared.mkdir(exist_ok=True)
-    index = _script(manifest).prepare(data, prepared, manifest, workers)
+    index = load_script(manifest).prepare(data, prepared, manifest, workers)
     check_counts(index, manifest)
     index.write(prepared, manifest)
     remove_tree(target)
@@ -110,7 +110,7 @@ def _locate(source: Path, manifest: Manifest) -> tuple[Path, Path | None, str]:
     return source, None, digest
 
 
-def _script(manifest: Manifest) -> ModuleType:
+def load_script(manifest: Manifest) -> ModuleType:
     """The dataset's own prepare.py: `prepare(data, destination, manifest, workers) -> Index`."""
     path = manifest.folder / "prepare.py"
     spec = importlib.util.spec_from_file_location(f"geolearn_prepare_{manifest.name}", path)

@@ -36,8 +36,6 @@ class Voxelize:
     def __post_init__(self) -> None:
         if self.resolution < 1 or not 0 <= 2 * self.padding < self.resolution:
             raise InvalidInputError(f"resolution, padding: expected room for at least one cell, got {self}")
-        if self.mode not in ("solid", "surface"):
-            raise InvalidInputError(f"mode: expected 'solid' or 'surface', got {self.mode!r}")
 
     def __call__(self, shape: Mesh | VoxelGrid, /) -> VoxelGrid:
         if isinstance(shape, VoxelGrid):

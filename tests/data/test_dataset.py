@@ -1,0 +1,242 @@
+"""`ShapeDataset`: order, labels, representations, the cache and the packed form; on made and on real data."""
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+from fake_raw_data import manifest_text, write_zip
+
+from geolearn.data import ShapeDataset, VoxelBatches, Voxelize, describe_dataset, list_datasets, make_loader, pack
+from geolearn.data.sources import ProceduralSource, procedural_entries
+from geolearn.errors import DatasetError, InvalidInputError, UnknownNameError
+from geolearn.structures import Mesh, VoxelGrid
+
+
+@pytest.fixture
+def meshes(small_dataset, tmp_path, home):
+    """Nine boxes and eleven turned boxes, prepared."""
+    archives = '[{ filename = "ModelNet10.zip", url = "http://example.org", folder = "ModelNet10" }]'
+    counts = {"train": [6, 8], "test": [3, 3]}
+    small_dataset("modelnet10", manifest_text("modelnet10", "mesh", ["box", "turned"], counts, archives=archives))
+    files = {}
+    for label, name in enumerate(["box", "turned"]):
+        for split, per_class in counts.items():
+            for i in range(per_class[label]):
+                rng = np.random.default_rng([label, i, len(split)])
+                box = trimesh.creation.box(extents=rng.uniform(0.3, 1, 3))
+                if label:
+                    box.apply_transform(trimesh.transformations.rotation_matrix(0.7, [1, 2, 3]))
+                files[f"ModelNet10/{name}/{split}/{name}_{i:04d}.off"] = box.export(file_type="off")
+    (tmp_path / "work" / "data").mkdir()
+    write_zip(tmp_path / "work" / "data" / "ModelNet10.zip", files)
+    return counts
+
+
+def test_prepares_itself_and_keeps_order_and_labels(meshes):
+    test = ShapeDataset("modelnet10", "test")
+    assert test.keys == [f"{name}/test/{name}_000{i}" for name in ("box", "turned") for i in range(3)]
+    assert test.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert test.classes == ("box", "turned")
+    assert [(sample.key, sample.label) for sample in (test[i] for i in range(6))] == list(
+        zip(test.keys, test.labels.tolist(), strict=True)
+    )
+    train, val = (
+        ShapeDataset("modelnet10", "train", validation=0.25),
+        ShapeDataset("modelnet10", "val", validation=0.25),
+    )
+    assert (train.labels.bincount().tolist(), val.labels.bincount().tolist()) == ([4, 6], [2, 2])
+    assert set(train.keys).isdisjoint(val.keys)
+
+
+def test_meshes_are_normalised(meshes):
+    for sample in (ShapeDataset("modelnet10", "test")[i] for i in range(6)):
+        low, high = sample.data.bounds
+        assert float((high - low).max()) == pytest.approx(1)
+        assert torch.allclose(low, -high, atol=1e-6)
+        assert sample.data.name == sample.key
+
+
+def test_representations_are_cached_and_the_same(meshes, home, monkeypatch):
+    calls = []
+    voxelize = Voxelize.__call__
+
+    def counted(self, shape):
+        calls.append(self)
+        return voxelize(self, shape)
+
+    monkeypatch.setattr(Voxelize, "__call__", counted)
+    data = ShapeDataset("modelnet10", "test", representation=Voxelize(10, padding=1))
+    first = [data[i].data.values for i in range(6)]
+    again = [data[i].data.values for i in range(6)]
+    assert len(calls) == 6
+    plain = ShapeDataset("modelnet10", "test", representation=Voxelize(10, padding=1), cache=False)
+    for i in range(6):
+        assert torch.equal(first[i], again[i])
+        assert torch.equal(first[i], plain[i].data.values)
+    assert len(calls) == 12
+    # Another representation has other entries.
+    ShapeDataset("modelnet10", "test", representation=Voxelize(10, padding=2))[0]
+    assert len(calls) == 13
+    assert len(list((home / "cache" / "modelnet10").rglob("*.npz"))) == 7
+
+
+def test_the_packed_split_is_the_samples(meshes, home):
+    data = ShapeDataset("modelnet10", "trainval", representation=Voxelize(12))
+    packed = data.packed()
+    expected = torch.stack([data[i].data.values for i in range(len(data))])
+    assert torch.equal(packed.columns, pack(expected))
+    assert (packed.keys, packed.classes) == (tuple(data.keys), ("box", "turned"))
+    assert torch.equal(packed.labels, data.labels)
+    assert torch.equal(data.packed(jobs=2, backend="threading").columns, packed.columns)
+    assert torch.equal(
+        ShapeDataset("modelnet10", "trainval", representation=Voxelize(12), cache=False).packed().columns,
+        packed.columns,
+    )
+    with pytest.raises(InvalidInputError, match=r"packed\(\) needs Voxelize\(resolution\)"):
+        ShapeDataset("modelnet10").packed()
+    with pytest.raises(InvalidInputError, match="up to 32 cells"):
+        ShapeDataset("modelnet10", representation=Voxelize(33)).packed()
+    with pytest.raises(InvalidInputError, match="needs Voxelize or None"):
+        ShapeDataset("modelnet10", representation=lambda mesh: mesh.verts).packed()
+
+
+def test_batches_are_the_same_for_any_number_of_workers(meshes):
+    data = ShapeDataset("modelnet10", "trainval", representation=Voxelize(8))
+    batches = [list(make_loader(data, 4, shuffle=True, workers=workers)) for workers in (0, 2)]
+    for alone, shared in zip(*batches, strict=True):
+        assert alone.keys == shared.keys
+        assert torch.equal(alone.data, shared.data)
+        assert torch.equal(alone.labels, shared.labels)
+    whole = list(VoxelBatches(data.packed(), 14, shuffle=False))
+    loaded = list(make_loader(data, 14))
+    assert torch.equal(whole[0].data, loaded[0].data)
+    assert whole[0].keys == loaded[0].keys
+
+
+def test_a_damaged_prepared_mesh_is_named(meshes, home):
+    data = ShapeDataset("modelnet10", "test")
+    (home / "datasets" / "modelnet10" / "meshes" / f"{data.keys[2]}.npz").write_bytes(b"PK broken")
+    with pytest.raises(
+        DatasetError, match=r"box_0002\.npz: damaged.*delete .*modelnet10 and prepare the dataset again"
+    ):
+        data[2]
+
+
+def test_refuses_nonsense(meshes):
+    with pytest.raises(UnknownNameError, match="Did you mean 'modelnet10'"):
+        ShapeDataset("modelnet1")
+    with pytest.raises(InvalidInputError, match="split"):
+        ShapeDataset("modelnet10", "training")
+    with pytest.raises(InvalidInputError, match="count: only generated"):
+        ShapeDataset("modelnet10", count=5)
+
+
+def test_the_catalogue(meshes):
+    (row,) = list_datasets()
+    assert (row["name"], row["samples"]) == ("modelnet10", "train 14 / test 6")
+    assert row["here"].startswith("raw file found: ")
+    assert "geolearn data prepare modelnet10" in describe_dataset("modelnet10")["to get it"]
+    ShapeDataset("modelnet10")
+    assert list_datasets()[0]["here"] == "prepared"
+    facts = describe_dataset("modelnet10")
+    assert facts["samples per class"] == {"train": [6, 8], "test": [3, 3]}
+    assert facts["folder"].endswith("modelnet10")
+    with pytest.raises(UnknownNameError, match="Did you mean"):
+        describe_dataset("modelnet")
+
+
+def test_procedural_keys_are_those_of_the_generator():
+    procedural = pytest.importorskip("geolearn.data.procedural")
+    entries = procedural_entries("val", len(procedural.CLASSES) + 2, seed=3)
+    for number in (0, 1, len(procedural.CLASSES) + 1):
+        key, label, shape = procedural.sample("val", number, seed=3)
+        assert entries[number] == (key, label)
+        loaded = ProceduralSource(3).load(key)
+        assert torch.equal(loaded.verts, shape.mesh.normalised().verts)
+        assert torch.equal(loaded.faces, shape.mesh.faces)
+
+
+@pytest.fixture(scope="module")
+def real_voxels(real_data, tmp_path_factory):
+    """The real ModelNet10 grids, prepared once."""
+    if not (real_data / "modelnet10" / "modelnet10_vox30.npz").is_file():
+        pytest.skip("no modelnet10_vox30.npz")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GEOLEARN_RAW", str(real_data))
+        root = tmp_path_factory.mktemp("home")
+        return {
+            split: ShapeDataset("modelnet10_voxels", split, root=root) for split in ("trainval", "test", "train", "val")
+        }
+
+
+def test_the_facts_of_modelnet10_voxels(real_voxels, real_data):
+    train, test = real_voxels["trainval"], real_voxels["test"]
+    assert train.labels.bincount().tolist() == [106, 515, 889, 200, 200, 465, 200, 680, 392, 344]
+    assert test.labels.bincount().tolist() == [50, 100, 100, 86, 86, 100, 86, 100, 100, 100]
+    assert (len(train), len(test)) == (3991, 908)
+    empty = test.facts["empty"]
+    assert sum(key.startswith("train/") for key in empty) == 7
+    assert [key for key in empty if key.startswith("test/")] == ["test/0304"]
+    repeats = test.facts["duplicates"]
+    assert len(repeats) == 72
+    assert sum(not repeat["same_label"] for repeat in repeats) == 7
+    # Each really is equal, and an empty one is among both.
+    columns = dict(zip(test.keys, test.packed().columns, strict=True))
+    columns |= dict(zip(train.keys, train.packed().columns, strict=True))
+    assert all(torch.equal(columns[repeat["key"]], columns[other]) for repeat in repeats for other in repeat["equals"])
+    assert all(not columns[key].any() for key in empty)
+    with np.load(real_data / "modelnet10" / "modelnet10_vox30.npz") as raw:
+        assert torch.equal(test.packed().occupancy()[:, 0], torch.from_numpy(raw["X_test"]).float())
+        assert test.labels.tolist() == raw["y_test"].tolist()
+
+
+def test_validation_of_modelnet10_voxels_is_stratified(real_voxels):
+    train, val = real_voxels["train"], real_voxels["val"]
+    assert val.labels.bincount().tolist() == [
+        round(0.1 * n) for n in [106, 515, 889, 200, 200, 465, 200, 680, 392, 344]
+    ]
+    assert set(train.keys).isdisjoint(val.keys)
+    assert len(train) + len(val) == 3991
+
+
+def test_modelnet10_stands_upright(real_voxels):
+    """Z is up: the fullest layer of the mean table is its top, above the legs."""
+    voxels = real_voxels["trainval"].packed()
+    tables = voxels.select((voxels.labels == 8).nonzero()[:100, 0]).occupancy()[:, 0].mean(0)
+    profile = tables.mean((0, 1))  # how full each height is
+    assert int(profile.argmax()) > 18
+
+
+def test_real_grids_become_32_cells(real_voxels):
+    sample = real_voxels["test"][7]
+    assert isinstance(sample.data, VoxelGrid)
+    grid = Voxelize(32)(sample.data)
+    assert torch.equal(grid.values[1:31, 1:31, 1:31], sample.data.values)
+    assert int(grid.values.sum()) == int(sample.data.values.sum())
+
+
+@pytest.mark.slow
+def test_real_shrec11_prepares(real_data, home, monkeypatch):
+    if not (real_data / "shrec11_split16.tar.xz").is_file():
+        pytest.skip("no shrec11_split16.tar.xz")
+    monkeypatch.setenv("GEOLEARN_RAW", str(real_data))
+    data = ShapeDataset("shrec11", "test")
+    assert data.labels.bincount().tolist() == [4] * 30
+    mesh = data[0].data
+    assert isinstance(mesh, Mesh)
+    assert len(mesh.faces) == 500
+    assert mesh.to_trimesh().is_watertight
+
+
+@pytest.mark.slow
+def test_real_chairs_prepare(real_data, home, monkeypatch):
+    if not (real_data / "3dshapenets_chair_train.tar.xz").is_file():
+        pytest.skip("no 3dshapenets_chair_train.tar.xz")
+    monkeypatch.setenv("GEOLEARN_RAW", str(real_data))
+    chairs = ShapeDataset("shapenets_chairs", "trainval").packed()
+    assert len(chairs) == 789 * 12
+    grids = chairs.select(list(range(24))).occupancy()[:, 0].bool()
+    # Rotations 01 and 04 of a chair are 90 degrees apart, counter-clockwise.
+    assert torch.equal(grids[3], torch.rot90(grids[0], 1, (0, 1)))
+    assert torch.equal(grids[15], torch.rot90(grids[12], 1, (0, 1)))
+    assert len(ShapeDataset("shapenets_chairs", "test", protocol="aligned")) == 100

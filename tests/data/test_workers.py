@@ -1,0 +1,70 @@
+"""The same results in the same order for any number of workers, and every failure by name."""
+
+import sys
+
+import pytest
+
+from geolearn.data.workers import Workers
+from geolearn.errors import DatasetError, InvalidInputError, MeshFormatError, MissingDependencyError
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def picky(number: int) -> int:
+    if number % 3 == 0:
+        raise MeshFormatError(f"file {number} is broken")
+    return number
+
+
+def broken(number: int) -> int:
+    raise ZeroDivisionError(f"a bug at {number}")
+
+
+@pytest.mark.parametrize("workers", [Workers(), Workers(2, "threading"), Workers(1, "threading")])
+def test_results_come_in_the_order_of_the_tasks(workers):
+    assert workers.map(square, list(range(40)), "squares") == [n * n for n in range(40)]
+    assert workers.map(square, [], "nothing") == []
+
+
+@pytest.mark.parametrize("workers", [Workers(), Workers(2, "threading")])
+def test_all_failures_are_named_and_the_rest_is_tried(workers):
+    tried = []
+
+    def task(number: int) -> int:
+        tried.append(number)
+        return picky(number)
+
+    with pytest.raises(DatasetError, match=r"(?s)2 of 5 .*file 0 is broken\n  file 3 is broken$"):
+        workers.map(task, [0, 1, 2, 3, 4], "files")
+    assert sorted(tried) == [0, 1, 2, 3, 4]
+    with pytest.raises(DatasetError, match=r"(?s)12 of 36 .*file 27 is broken ... and 2 more$"):
+        workers.map(picky, list(range(36)), "files")
+
+
+def test_a_bug_is_not_taken_for_a_bad_file():
+    with pytest.raises(ZeroDivisionError, match="a bug at 0"):
+        Workers().map(broken, [0], "bugs")
+
+
+def test_the_bar_counts_on_the_error_stream(capsys):
+    assert Workers(progress=True).map(square, [1, 2, 3], "squaring numbers") == [1, 4, 9]
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "squaring numbers" in shown.err
+    assert "3/3" in shown.err
+
+
+@pytest.mark.parametrize("backend, module", [("dask", "distributed"), ("ray", "ray.util.joblib")])
+def test_a_cluster_that_is_not_installed_is_named(backend, module, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingDependencyError, match=f"needs the package '{module}'"):
+        Workers(2, backend).map(square, [1], "x")
+
+
+def test_refuses_nonsense():
+    with pytest.raises(InvalidInputError, match="expected one of loky, threading, dask, ray, got 'spark'"):
+        Workers(backend="spark")
+    with pytest.raises(InvalidInputError, match="jobs"):
+        Workers(jobs=0)
