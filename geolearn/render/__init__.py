@@ -11,9 +11,12 @@ from geolearn.render.conventions import (
     to_pytorch3d,
 )
 from geolearn.render.rigs import camera_rig
+from geolearn.render.volumes import absorption_only, emission_absorption, visual_hull
 
 __all__ = [
+    "absorption_only",
     "camera_rig",
+    "emission_absorption",
     "from_colmap",
     "from_opencv",
     "from_opengl",
@@ -22,4 +25,5 @@ __all__ = [
     "to_opencv",
     "to_opengl",
     "to_pytorch3d",
+    "visual_hull",
 ]
