@@ -45,8 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
             description="Learning on 3D geometry: train, benchmark, convert and inspect.",
             config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
         )
-        # Lightning advises on worker counts and the like; a command line user cannot act on it.
+        # Lightning advises programmers, on worker counts and the like; a command line user cannot act on it.
         warnings.filterwarnings("ignore", module="lightning.*")
+        logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
         return command.run()
     except GeolearnError as error:
         sys.stderr.write(f"geolearn: {error}\n")

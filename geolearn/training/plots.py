@@ -40,7 +40,7 @@ def plot_curves(history: Mapping[str, Sequence[tuple[int, float]]], path: Path) 
     Args:
         history: name -> (epoch, value) pairs; names that end in "accuracy" go right, other names left.
     """
-    figure = _figure(9, 3.6)
+    figure = _figure(9.0, 3.6)
     left, right = figure.subplots(1, 2)
     for name, points in history.items():
         accuracy = name.endswith("accuracy")

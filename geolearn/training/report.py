@@ -15,7 +15,8 @@ FIGURES = ("class_accuracy", "instance_accuracy", "retrieval_map")
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
 table { border-collapse: collapse; margin: 1rem 0; } th, td { padding: .3rem .8rem; border-bottom: 1px solid #ddd; }
-th { text-align: left; border-bottom: 2px solid #888; } td.number { text-align: right; font-variant-numeric: tabular-nums; }
+th { text-align: left; border-bottom: 2px solid #888; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
 img { max-width: 100%; } figure { margin: 1rem 0; } figcaption { color: #666; font-size: .9rem; }
 pre { background: #f5f5f5; padding: .8rem; overflow-x: auto; }
 """

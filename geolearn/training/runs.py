@@ -9,7 +9,6 @@ model.safetensors  the trained weights (see geolearn.models.weights)
 result.json        validation figures, time, throughput
 """
 
-import csv
 import dataclasses
 import json
 import time
@@ -18,16 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, OnExceptionCheckpoint
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from geolearn.errors import CheckpointError, InvalidInputError
 from geolearn.models import MODELS, save_model
+from geolearn.training.averaging import RunningAverage
 from geolearn.training.environment import describe_environment
 from geolearn.training.files import write_json
-from geolearn.training.plots import plot_curves
+from geolearn.training.history import History
 from geolearn.training.recipes import Recipe
 from geolearn.training.task import ClassificationTask, class_weights
 from geolearn.training.voxel_data import VoxelData
@@ -49,10 +48,13 @@ class Run:
     precision: str = "32-true"
 
 
-def train(run: Run, folder: Path, *, resume: bool = False, progress: bool = True) -> dict[str, Any]:
+def train(
+    run: Run, folder: Path, *, data: VoxelData | None = None, resume: bool = False, progress: bool = True
+) -> dict[str, Any]:
     """Train one model and fill `folder` with the files listed above.
 
     Args:
+        data: training and validation samples; by default those of the dataset that `run.data` names.
         resume: continue from checkpoints/last.ckpt where there is one; the run must be the same.
 
     Returns:
@@ -63,9 +65,10 @@ def train(run: Run, folder: Path, *, resume: bool = False, progress: bool = True
     """
     checkpoint = _claim(run, folder, resume)
     pl.seed_everything(run.seed, workers=True, verbose=False)
-    data = VoxelData(run.data, run.recipe, seed=run.seed, validation=run.validation)
-    model = MODELS[run.model](num_classes=len(data.classes))
-    weights = class_weights(data.train.labels, len(data.classes), run.recipe.class_balance)
+    data = data or VoxelData.load(run.data, run.recipe, seed=run.seed, validation=run.validation)
+    classes = data.train.classes
+    model = MODELS[run.model](num_classes=len(classes))
+    weights = class_weights(data.train.labels, len(classes), run.recipe.class_balance)
     task = ClassificationTask(model, run.recipe, weights, seed=run.seed)
     trainer = _trainer(run, folder, progress)
     started = time.perf_counter()
@@ -81,13 +84,21 @@ def train(run: Run, folder: Path, *, resume: bool = False, progress: bool = True
         "parameters": sum(p.numel() for p in model.parameters()),
     }
     if trainer.is_global_zero:
-        notes = {"classes": data.classes, "data": run.data, "recipe": run.recipe_name, "seed": run.seed}
+        notes = {"classes": classes, "data": run.data, "recipe": run.recipe_name, "seed": run.seed}
         save_model(
             model, folder / "model.safetensors", votes=run.recipe.votes, vote_mirror=run.recipe.vote_mirror, **notes
         )
-        plot_curves(read_history(folder / "metrics.csv"), folder / "curves.png")
         write_json(folder / "result.json", result)
     return result
+
+
+class _ProgressBar(RichProgressBar):
+    """Lightning's, without the logger's version number."""
+
+    def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
+        metrics = super().get_metrics(trainer, pl_module)
+        metrics.pop("v_num", None)
+        return metrics
 
 
 def _claim(run: Run, folder: Path, resume: bool) -> Path | None:
@@ -121,11 +132,13 @@ def _trainer(run: Run, folder: Path, progress: bool) -> pl.Trainer:
             f"devices * nodes: the batch of {recipe.batch_size} does not divide over {run.devices * run.nodes} devices"
         )
     callbacks: list[pl.Callback] = [
+        History(folder),
         ModelCheckpoint(folder / "checkpoints", save_last=True, save_top_k=0, every_n_epochs=1),
-        OnExceptionCheckpoint(folder / "checkpoints", "interrupted"),
     ]
+    if progress:
+        callbacks.append(_ProgressBar())
     if recipe.ema_decay:
-        callbacks.append(EMAWeightAveraging(decay=recipe.ema_decay, update_starting_at_step=100))
+        callbacks.append(RunningAverage(recipe.ema_decay))
     return pl.Trainer(
         max_epochs=recipe.epochs,
         accelerator=run.accelerator,
@@ -135,7 +148,7 @@ def _trainer(run: Run, folder: Path, progress: bool) -> pl.Trainer:
         precision=run.precision,  # type: ignore[arg-type]
         gradient_clip_val=recipe.gradient_clip or None,
         callbacks=callbacks,
-        logger=[CSVLogger(folder, name="", version=""), TensorBoardLogger(folder, name="", version="tensorboard")],
+        logger=TensorBoardLogger(folder / "tensorboard", name="", version=""),
         use_distributed_sampler=False,  # our loaders shard by rank themselves
         enable_progress_bar=progress,
         enable_model_summary=False,
@@ -143,14 +156,3 @@ def _trainer(run: Run, folder: Path, progress: bool) -> pl.Trainer:
         deterministic=True,
         num_sanity_val_steps=0,
     )
-
-
-def read_history(path: Path) -> dict[str, list[tuple[int, float]]]:
-    """metrics.csv as name -> (epoch, value) pairs."""
-    history: dict[str, list[tuple[int, float]]] = {}
-    with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            for name, value in row.items():
-                if name not in ("epoch", "step") and value:
-                    history.setdefault(name, []).append((int(row["epoch"]), float(value)))
-    return history

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import lightning.pytorch as pl
 import torch
 
-from geolearn.data import PackedVoxels, ShapeDataset, Voxelize, VoxelBatches
+from geolearn.data import PackedVoxels, ShapeDataset, VoxelBatches, Voxelize
 from geolearn.data.augment import rotate_columns
 from geolearn.data.packed import unpack
 from geolearn.training.recipes import Recipe
@@ -23,13 +23,19 @@ def load_voxels_split(name: str, split: str, *, validation: float = 0.1) -> Pack
 class VoxelData(pl.LightningDataModule):
     """Training and validation grids. The test split is not even read here."""
 
-    def __init__(self, name: str, recipe: Recipe, *, seed: int, validation: float):
+    def __init__(self, train: PackedVoxels, validation: PackedVoxels | None, recipe: Recipe, *, seed: int):
         super().__init__()
+        self.train = train
+        self.validation = validation
         self.recipe = recipe
         self.seed = seed
-        self.train = load_voxels_split(name, "train", validation=validation)
-        self.validation = load_voxels_split(name, "val", validation=validation) if validation else None
-        self.classes = list(self.train.classes)
+
+    @classmethod
+    def load(cls, name: str, recipe: Recipe, *, seed: int, validation: float) -> "VoxelData":
+        """The splits of a dataset by name, `validation` of every class held out of training."""
+        train = load_voxels_split(name, "train", validation=validation)
+        held_out = load_voxels_split(name, "val", validation=validation) if validation else None
+        return cls(train, held_out, recipe, seed=seed)
 
     def train_dataloader(self) -> VoxelBatches:
         world = self.trainer.world_size if self.trainer else 1

@@ -1,0 +1,47 @@
+"""metrics.csv: one row per finished epoch, and curves.png beside it, up to date while the training runs."""
+
+import csv
+import io
+from pathlib import Path
+
+import lightning.pytorch as pl
+
+from geolearn.training.files import write_text
+from geolearn.training.plots import plot_curves
+
+
+class History(pl.Callback):
+    """Adds a row of all logged figures after every epoch.
+
+    A resumed run keeps the rows of the epochs before it (Lightning's CSV logger deletes them) and writes those anew
+    that a kill cut off from their checkpoint.
+    """
+
+    def __init__(self, folder: Path):
+        self.path = folder / "metrics.csv"
+        self.curves = folder / "curves.png"
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        epoch = trainer.current_epoch
+        rows = [row for row in read_rows(self.path) if row["epoch"] < epoch]
+        rows.append({"epoch": epoch, **{name: float(value) for name, value in trainer.callback_metrics.items()}})
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.path, text.getvalue())
+        figures = [name for name in names if name != "epoch"]
+        plot_curves(
+            {name: [(int(row["epoch"]), row[name]) for row in rows if name in row] for name in figures}, self.curves
+        )
+
+
+def read_rows(path: Path) -> list[dict[str, float]]:
+    """The rows of metrics.csv; empty where there is no such file yet."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
