@@ -38,11 +38,13 @@ EXTRAS = {
     ],
     "backbones": ["timm>=1.0"],
     "scatter": ["torch-scatter>=2.1"],
+    # Spreading dataset preparation over machines; either package alone is enough.
+    "cluster": ["distributed>=2024.1", "ray>=2.9"],
     "dev": ["pytest>=8", "hypothesis>=6.100", "ruff>=0.6", "pyright>=1.1.380", "beartype>=0.19", "embreex>=2.17"],
 }
 EXTRAS["train"] += EXTRAS["data"]
-# Everything that installs as a wheel: torch-scatter is the one part that has to be compiled.
-EXTRAS["all"] = sorted({need for name, needs in EXTRAS.items() if name not in ("scatter", "dev") for need in needs})
+# Everything that installs as a wheel (torch-scatter has to be compiled) and that one machine has a use for.
+EXTRAS["all"] = sorted({need for name in EXTRAS.keys() - {"scatter", "cluster", "dev"} for need in EXTRAS[name]})
 
 setup(
     name="geolearn",

@@ -53,7 +53,7 @@ def describe_dataset(name: str, root: PathLike | None = None) -> dict[str, Any]:
     if is_prepared(folder, manifest):
         found = read_index(folder, manifest).facts
         facts["folder"] = str(folder)
-        facts.update({f"{fact} samples": len(listed) for fact, listed in found.items() if isinstance(listed, list)})
+        facts["found when prepared"] = {fact: len(listed) for fact, listed in found.items() if isinstance(listed, list)}
     elif manifest.archives:
         facts["to get it"] = how_to_get(manifest)
     return facts

@@ -21,7 +21,8 @@ class Workers:
 
     Attributes:
         jobs: processes; 1 runs in this one, -1 uses every core.
-        backend: "loky" (processes here), "threading", or a cluster: "dask" (the running Client) or "ray".
+        backend: "loky" (processes here), "threading", or a cluster: "dask" (the Client of this process, else
+            `$DASK_SCHEDULER_ADDRESS`) or "ray" (`$RAY_ADDRESS`). Its machines need the data home on a shared disk.
         progress: show a bar; None = where the error stream is a terminal.
     """
 
@@ -66,15 +67,27 @@ class Workers:
             return
         joblib = require("joblib", extra="data")
         with self._cluster(joblib):
-            parallel = joblib.Parallel(n_jobs=self.jobs, return_as="generator_unordered", batch_size="auto")
+            backend, _ = joblib.parallel.get_active_backend()
+            # Where results cannot be had as they come (Ray), the bar moves only at the end.
+            as_they_come = getattr(backend, "supports_return_generator", False)
+            parallel = joblib.Parallel(n_jobs=self.jobs, return_as="generator_unordered" if as_they_come else "list")
             yield from parallel(joblib.delayed(attempt)(number, task) for number, task in enumerate(tasks))
 
-    def _cluster(self, joblib: Any) -> contextlib.AbstractContextManager[Any]:
-        if self.backend == "dask":
-            require("distributed", extra="data")  # importing it registers the backend with joblib
-        elif self.backend == "ray":
-            require("ray.util.joblib", extra="data").register_ray()
-        return joblib.parallel_config(backend=self.backend)
+    @contextlib.contextmanager
+    def _cluster(self, joblib: Any) -> Iterator[None]:
+        with contextlib.ExitStack() as stack:
+            if self.backend == "dask":
+                distributed = require("distributed", extra="cluster")  # importing it registers the backend with joblib
+                try:
+                    distributed.default_client()
+                except ValueError:  # nobody made one: the scheduler of $DASK_SCHEDULER_ADDRESS, or a local one
+                    stack.enter_context(distributed.Client())
+            elif self.backend == "ray":
+                require(
+                    "ray.util.joblib", extra="cluster"
+                ).register_ray()  # connects to $RAY_ADDRESS, or starts its own
+            stack.enter_context(joblib.parallel_config(backend=self.backend))
+            yield
 
     def _show(self, results: Iterable[Any], total: int, title: str) -> Iterator[Any]:
         show = sys.stderr.isatty() if self.progress is None else self.progress

@@ -239,4 +239,6 @@ def test_real_chairs_prepare(real_data, home, monkeypatch):
     # Rotations 01 and 04 of a chair are 90 degrees apart, counter-clockwise.
     assert torch.equal(grids[3], torch.rot90(grids[0], 1, (0, 1)))
     assert torch.equal(grids[15], torch.rot90(grids[12], 1, (0, 1)))
-    assert len(ShapeDataset("shapenets_chairs", "test", protocol="aligned")) == 100
+    test = ShapeDataset("shapenets_chairs", "test", protocol="aligned")
+    assert len(test) == 100
+    assert test.facts == {"empty": [], "duplicates": []}
