@@ -14,7 +14,7 @@ class Benchmark:
     Writes NAME.json, NAME.md and NAME.html. Finished seeds are kept, so an interrupted benchmark goes on where it
     stopped when the same command is given again.
 
-    Example:
+    For example:
         geolearn benchmark modelnet10_voxels --models voxnet,voxresnet --seeds 0,1,2
     """
 

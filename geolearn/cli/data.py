@@ -14,7 +14,7 @@ class Prepare:
     Verifies checksums and counts, converts in parallel, and can be interrupted and started again; the result is the
     same, byte for byte, for any number of jobs.
 
-    Examples:
+    For example:
         geolearn data prepare modelnet10 --from ModelNet10.zip
         geolearn data prepare modelnet10_voxels --from modelnet10_vox30.npz --root /data/geolearn
     """

@@ -10,7 +10,7 @@ import tyro
 class Evaluate:
     """Test trained weights: class and instance accuracy, per-class table, confusion matrix, retrieval mAP.
 
-    Examples:
+    For example:
         geolearn evaluate voxnet-modelnet10 --data modelnet10_voxels --json result.json
         geolearn evaluate runs/voxnet-1 --data modelnet10_voxels --report evaluation/
     """

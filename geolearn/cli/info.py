@@ -14,7 +14,7 @@ VOXEL_SUFFIXES = (".binvox", ".mat", ".npy", ".npz")
 class Info:
     """Describe a mesh or voxel file, trained weights, a run folder, or a dataset.
 
-    Examples:
+    For example:
         geolearn info chair.off
         geolearn info runs/voxnet-1
         geolearn info voxnet-modelnet10

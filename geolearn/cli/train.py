@@ -14,7 +14,7 @@ class Train:
     Interrupt with Ctrl-C or a kill; --resume goes on from the last finished epoch and ends where an uninterrupted
     run would have ended.
 
-    Examples:
+    For example:
         geolearn train voxnet -o runs/first
         geolearn train voxnet --data modelnet10_voxels --recipe best --seed 1 -o runs/voxnet-1
         geolearn train voxnet --data modelnet10_voxels -o runs/voxnet-1 --seed 1 --resume

@@ -11,7 +11,7 @@ import tyro
 class VoxelizeFile:
     """Turn a mesh file into a voxel file.
 
-    Example:
+    For example:
         geolearn voxelize chair.off --resolution 32 -o chair.binvox
     """
 

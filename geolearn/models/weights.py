@@ -76,7 +76,7 @@ def save_model(model: PretrainedModel, path: PathLike, *, half: bool = False, **
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        safetensors.save_file(tensors, temporary, metadata={_RECORD: record})
+        temporary.write_bytes(safetensors.save(tensors, metadata={_RECORD: record}))
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Pictures of a training and of an evaluation, as PNG files."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,20 +57,30 @@ def plot_curves(history: Mapping[str, Sequence[tuple[int, float]]], path: Path) 
 
 
 def plot_meshes(meshes: Sequence[tuple[Mesh, str]], path: Path, columns: int = 5) -> None:
-    """A sheet of meshes, each with its caption, faces coloured by label and shaded by a headlight."""
+    """A sheet of closed meshes, each with its caption, faces coloured by label and shaded.
+
+    Faces turned away are left out: matplotlib sorts whole faces by depth, and large hidden ones would show through.
+    """
     collections = require("mpl_toolkits.mplot3d.art3d", extra="train")
+    palette = require("matplotlib", extra="train").colormaps["tab20"]
     rows = -(-len(meshes) // columns)
     figure = _figure(2.4 * columns, 2.5 * rows)
-    palette = require("matplotlib", extra="train").colormaps["tab20"]
+    elevation, azimuth = math.radians(25), math.radians(-60)
+    to_eye = torch.tensor(
+        [math.cos(elevation) * math.cos(azimuth), math.cos(elevation) * math.sin(azimuth), math.sin(elevation)]
+    )
+    light = torch.nn.functional.normalize(to_eye + torch.tensor([0.2, 0.1, 0.5]), dim=0)
     for number, (mesh, caption) in enumerate(meshes):
-        axes = figure.add_subplot(rows, columns, number + 1, projection="3d", computed_zorder=False)
+        axes = figure.add_subplot(rows, columns, number + 1, projection="3d", computed_zorder=False, proj_type="ortho")
         triangles = mesh.normalised().triangles()
         edges = triangles[:, 1:] - triangles[:, :1]
         normals = torch.nn.functional.normalize(torch.linalg.cross(edges[:, 0], edges[:, 1]), dim=1)
-        light = 0.45 + 0.55 * (normals @ torch.tensor([0.45, -0.75, 0.5])).clamp(0, 1)
+        shade = 0.4 + 0.6 * (normals @ light).clamp(0, 1)
         labels = mesh.face_labels if mesh.face_labels is not None else torch.zeros(len(triangles), dtype=torch.int64)
-        colours = torch.tensor(palette((labels % 20).tolist()))[:, :3] * light[:, None]
-        axes.add_collection3d(collections.Poly3DCollection(triangles.numpy(), facecolors=colours.numpy()))
+        colours = torch.tensor(palette((labels % 20).tolist()), dtype=torch.float32)[:, :3] * shade[:, None]
+        seen = normals @ to_eye > 0
+        faces = collections.Poly3DCollection(triangles[seen].numpy(), facecolors=colours[seen].numpy())
+        axes.add_collection3d(faces)
         axes.set(xlim=(-0.45, 0.45), ylim=(-0.45, 0.45), zlim=(-0.45, 0.45))
         axes.set_box_aspect((1, 1, 1))
         axes.view_init(elev=25, azim=-60)

@@ -1,0 +1,82 @@
+"""A benchmark end to end on two easy classes: figures, files, kept seeds, and the keys that readers rely on."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from test_runs import RECIPE, boxes
+
+from geolearn.errors import InvalidInputError, UnknownNameError
+from geolearn.training import benchmarks, experiments, runs, voxel_data
+from geolearn.training.benchmarks import run_benchmark
+from geolearn.training.experiments import evaluate, make_run
+from geolearn.training.recipes import RECIPES
+
+
+class NoFacts:
+    def __init__(self, name, split):
+        # three "duplicates", one of them not in this split
+        self.facts = {"duplicates": [{"key": "2/0"}, {"key": "2/1"}]}
+
+
+@pytest.fixture
+def easy(monkeypatch):
+    """Every dataset is made of boxes, every recipe is short."""
+    seeds = {"train": (48, 0), "val": (16, 1), "test": (21, 2)}
+
+    def load(name, split, *, validation=0.1):
+        return boxes(*seeds[split])
+
+    monkeypatch.setattr(voxel_data, "load_voxels_split", load)
+    monkeypatch.setattr(experiments, "load_voxels_split", load)
+    monkeypatch.setattr(experiments, "ShapeDataset", NoFacts)
+    monkeypatch.setitem(RECIPES._entries, "voxnet/best", replace(RECIPE, votes=3, vote_mirror=True))
+
+
+def test_a_benchmark_writes_what_it_measured(easy, tmp_path, monkeypatch):
+    rows = run_benchmark(
+        "modelnet10_voxels", models=["voxnet"], seeds=[0, 1], recipe="best", runs=tmp_path / "r", output=tmp_path / "o"
+    )
+    result = json.loads((tmp_path / "o" / "modelnet10_voxels.json").read_text())
+    assert {"benchmark", "dataset", "protocol", "results", "published", "environment", "command"} <= set(result)
+    (entry,) = result["results"]
+    assert [figures["seed"] for figures in entry["per_seed"]] == [0, 1]
+    accuracies = [figures["class_accuracy"] for figures in entry["per_seed"]]
+    assert entry["metrics"]["class_accuracy"]["mean"] == pytest.approx(sum(accuracies) / 2)
+    assert min(accuracies) > 80
+    assert all(figures["num_samples"] == 21 for figures in entry["per_seed"])
+    assert all(figures["num_samples_without_duplicates"] == 19 for figures in entry["per_seed"])
+    assert rows[0]["class acc. %"].startswith(f"{sum(accuracies) / 2:.2f}")
+    assert "| VoxNet | 92.00 |" in (tmp_path / "o" / "modelnet10_voxels.md").read_text()
+    assert "<table>" in (tmp_path / "o" / "modelnet10_voxels.html").read_text()
+
+    def never(*arguments, **options):
+        raise AssertionError("a finished seed was trained again")
+
+    monkeypatch.setattr(benchmarks, "train", never)
+    again = run_benchmark(
+        "modelnet10_voxels", models=["voxnet"], seeds=[0, 1], recipe="best", runs=tmp_path / "r", output=tmp_path / "o"
+    )
+    assert again == rows
+
+
+def test_evaluation_of_a_run_folder(easy, tmp_path):
+    run = make_run("voxnet", "boxes", "best", epochs=1)
+    assert run.recipe_name == "best (1 epochs)"
+    runs.train(run, tmp_path, progress=False)
+    report, predictions = evaluate(tmp_path, "boxes")
+    assert report["num_samples"] == len(predictions.labels) == 21
+    assert report["protocol"] == "full test split, 3 rotations x mirror voted"
+    assert sum(map(sum, report["confusion"])) == 21
+    assert evaluate(tmp_path / "model.safetensors", "boxes")[0]["class_accuracy"] == report["class_accuracy"]
+
+
+def test_bad_requests_say_what_is_known(tmp_path):
+    with pytest.raises(
+        UnknownNameError, match="benchmark.*Did you mean 'modelnet10_voxels'"
+    ):
+        run_benchmark("modelnet10_voxel", models=None, seeds=[0], recipe="best", runs=tmp_path, output=tmp_path)
+    with pytest.raises(InvalidInputError, match=r"expected different seeds, at least one, got \[1, 1\]"):
+        run_benchmark("procedural", models=None, seeds=[1, 1], recipe="best", runs=tmp_path, output=tmp_path)
+    with pytest.raises(UnknownNameError, match="Did you mean 'voxnet/best'"):
+        make_run("voxnet", "procedural", "bets")
