@@ -2,13 +2,13 @@
 
     python benchmarks/speed/train_voxnet.py [--data modelnet10_voxels] [--batches 30] [--rounds 5]
 
-Plain way: float32 contiguous grids in a stock DataLoader whose dataset rotates, mirrors and shifts each item with NumPy
-(nearest neighbour, as ours), the network in PyTorch's default memory layout, eager float32. Our way: columns of 32 cells
-packed in an integer, whole batches warped and unpacked as tensors, the same network in channels-last layout. Both train
-the same VoxNet with the same optimiser on the same machine, in turns.
+Plain way: float32 contiguous grids in a stock DataLoader whose dataset rotates, mirrors and shifts each item with
+NumPy (nearest neighbour, as ours), the network in PyTorch's default memory layout, eager float32. Our way: columns of
+32 cells packed in an integer, whole batches warped and unpacked as tensors, the same network in channels-last layout.
+Both train the same VoxNet with the same optimiser on the same machine, in turns.
 
-Floor: one sample is 0.06 G multiply-adds forward and three times that with the backward pass, 0.36 GFLOP; the table says
-which share of a large matrix product's rate on this machine each way reaches.
+Floor: one sample is 0.06 G multiply-adds forward and three times that with the backward pass, 0.36 GFLOP; the table
+says which share of a large matrix product's rate on this machine each way reaches.
 """
 
 import argparse
@@ -37,23 +37,24 @@ class PlainVoxels(Dataset):
     def __init__(self, voxels: PackedVoxels):
         self.grids = voxels.occupancy()[:, 0].numpy()
         self.labels = voxels.labels
+        self.random = np.random.default_rng(0)
 
     def __len__(self) -> int:
         return len(self.grids)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
         grid = self.grids[index]
-        angle = 2 * np.pi * np.random.randint(12) / 12
+        angle = 2 * np.pi * self.random.integers(12) / 12
         centre = (np.arange(32) - 15.5).astype(np.float32)
         x, y = np.meshgrid(centre, centre, indexing="ij")
         row = np.floor(np.cos(angle) * x + np.sin(angle) * y + 16).astype(int)
         column = np.floor(np.cos(angle) * y - np.sin(angle) * x + 16).astype(int)
         inside = (row >= 0) & (row < 32) & (column >= 0) & (column < 32)
         grid = np.where(inside[..., None], grid[row.clip(0, 31), column.clip(0, 31)], 0)
-        if np.random.rand() < 0.5:
+        if self.random.random() < 0.5:
             grid = grid[::-1]
         padded = np.pad(grid, 2)
-        i, j, k = np.random.randint(0, 5, 3)
+        i, j, k = self.random.integers(0, 5, 3)
         return torch.from_numpy(padded[i : i + 32, j : j + 32, k : k + 32][None].copy()), self.labels[index]
 
 
@@ -118,7 +119,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     torch.manual_seed(0)
-    np.random.seed(0)
     voxels = ShapeDataset(arguments.data, "train", representation=Voxelize(32)).packed(jobs=-1)
     ours, loader_alone = our_batches(voxels), our_batches(voxels)
     ways: dict[str, Callable[[], object]] = {

@@ -72,9 +72,7 @@ def test_evaluation_of_a_run_folder(easy, tmp_path):
 
 
 def test_bad_requests_say_what_is_known(tmp_path):
-    with pytest.raises(
-        UnknownNameError, match="benchmark.*Did you mean 'modelnet10_voxels'"
-    ):
+    with pytest.raises(UnknownNameError, match=r"benchmark.*Did you mean 'modelnet10_voxels'"):
         run_benchmark("modelnet10_voxel", models=None, seeds=[0], recipe="best", runs=tmp_path, output=tmp_path)
     with pytest.raises(InvalidInputError, match=r"expected different seeds, at least one, got \[1, 1\]"):
         run_benchmark("procedural", models=None, seeds=[1, 1], recipe="best", runs=tmp_path, output=tmp_path)
