@@ -1,4 +1,4 @@
-"""Pictures in and out, as float arrays: PNG, JPEG, WebP, BMP and TIFF through Pillow."""
+"""Pictures in and out, as float arrays: PNG, JPEG, WebP and BMP through Pillow."""
 
 import io
 import struct
@@ -19,7 +19,7 @@ from geolearn.io.files import read_regular
 from geolearn.typing import Array, Float
 
 MAX_PIXELS = 100_000_000  # decoded, 1.2 GB as float32 RGB; a small file can claim far more
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")  # Pillow also opens formats that start other programs
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP")  # of the many that Pillow opens, some by starting other programs
 _DEEP_GREY = ("I;16", "I;16B", "I")  # 16 bits a pixel
 _GREY = ("1", "L", "LA", *_DEEP_GREY)
 # Pillow reports damage with whatever its decoders raise.
@@ -90,7 +90,7 @@ def _opened(path: Path) -> Iterator[Any]:
     except (pillow.DecompressionBombError, pillow.DecompressionBombWarning) as error:
         raise _too_large(path, "too many") from error
     except pillow.UnidentifiedImageError as error:
-        raise damaged(str(path), "the first bytes", "not a picture (PNG, JPEG, WebP, BMP or TIFF)") from error
+        raise damaged(str(path), "the first bytes", "not a picture (PNG, JPEG, WebP or BMP)") from error
     except _DAMAGE as error:
         if isinstance(error, MeshFormatError):
             raise
