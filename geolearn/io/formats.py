@@ -8,7 +8,8 @@ from geolearn.io.damage import damaged
 _OFF = re.compile(rb"(?:ST)?C?N?4?n?OFF(?=[\s\d]|$)|off(?=\s|$)")
 _OBJ = re.compile(rb"^[ \t]*(?:v|vt|vn|f|o|g|usemtl|mtllib)[ \t]+\S", re.MULTILINE)
 _SIGNATURES = (
-    (b"ply", "PLY"),
+    (b"ply\n", "PLY"),
+    (b"ply\r", "PLY"),
     (b"glTF", "GLB"),
     (b"#binvox", "binvox"),
     (b"MATLAB 5.0 MAT-file", "MATLAB .mat"),

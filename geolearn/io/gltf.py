@@ -105,7 +105,7 @@ def _nodes(doc: Document) -> Iterator[tuple[dict[str, Any], Array]]:
         todo.extend((child, matrix) for child in reversed(_children(doc, node, where)))
 
 
-def _children(doc: Document, node: dict[str, Any], where: str) -> list[int]:
+def _children(doc: Document, node: dict[str, Any], where: str) -> list[Any]:
     return doc.member(node, "children", list, where, [])
 
 

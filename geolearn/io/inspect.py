@@ -92,9 +92,8 @@ def describe_voxels(grid: VoxelGrid) -> dict[str, Any]:
     """
     values, occupancy = grid.values.detach().cpu(), grid.occupancy.cpu().numpy()
     occupied = int(occupancy.sum())
-    pieces, components = ndimage.label(occupancy)
-    sizes = np.bincount(pieces.reshape(-1), minlength=2)[1:]
-    _, num_empty = ndimage.label(np.pad(~occupancy, 1, constant_values=True))
+    sizes = _piece_sizes(occupancy)
+    empty = _piece_sizes(np.pad(~occupancy, 1, constant_values=True))
     bounds = None
     if occupied:
         low, high = np.array([(axis.min(), axis.max() + 1) for axis in np.nonzero(occupancy)]).T
@@ -108,7 +107,14 @@ def describe_voxels(grid: VoxelGrid) -> dict[str, Any]:
         "occupied": occupied,
         "occupied_fraction": occupied / occupancy.size,
         "bounds": bounds,
-        "components": int(components),
-        "largest_component": int(sizes.max()),
-        "cavities": int(num_empty) - 1,
+        "components": len(sizes),
+        "largest_component": int(sizes.max(initial=0)),
+        "cavities": len(empty) - 1,
     }
+
+
+def _piece_sizes(cells: Array) -> Array:
+    """The number of cells in every piece that is connected through faces."""
+    labels = np.empty(cells.shape, dtype=np.int32)
+    ndimage.label(cells, output=labels)
+    return np.bincount(labels.reshape(-1))[1:]

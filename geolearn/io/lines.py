@@ -14,27 +14,24 @@ from geolearn.typing import Array
 
 _WHITESPACE = np.zeros(256, dtype=bool)
 _WHITESPACE[list(b" \t\r\v\f\n")] = True
+_BREAK = b"\n"
+_JOINT = b"\v"  # white space where two lines were joined
 _COMMENT = re.compile(rb"#[^\n]*")
 _CONTINUATION = re.compile(rb"\\[ \t\r]*\n")
 _NOT_A_NUMBER = re.compile(
-    rb"(?<!\S)(?!(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf|infinity))(?!\S))\S+", re.IGNORECASE
+    rb"(?<!\S)(?![-+]?(?:(?:\d++(?:\.\d*+)?|\.\d++)(?:e[-+]?\d++)?|nan|inf(?:inity)?)(?!\S))\S++", re.IGNORECASE
 )
 
 
 def plain_text(data: bytes, *, comments: bool = True, continuations: bool = False) -> bytes:
-    """`data` with byte order mark, `#` comments and joined lines blanked. Byte offsets stay as they were."""
-
-    def blank(match: re.Match[bytes]) -> bytes:
-        return b" " * len(match.group())
-
-    if data.startswith(b"\xef\xbb\xbf"):
-        data = b"   " + data[3:]
+    """`data` without byte order mark and `#` comments, joined lines joined. `Lines` still knows the line numbers."""
+    data = data.removeprefix(b"\xef\xbb\xbf").replace(_JOINT, b" ")
     if b"\n" not in data:
         data = data.replace(b"\r", b"\n")
     if comments and b"#" in data:
-        data = _COMMENT.sub(blank, data)
+        data = _COMMENT.sub(b"", data)
     if continuations and b"\\" in data:
-        data = _CONTINUATION.sub(blank, data)
+        data = _CONTINUATION.sub(_JOINT, data)
     return data
 
 
@@ -81,8 +78,8 @@ class Lines:
 
     def place(self, row: int) -> str:
         """Where a line stands in the file, e.g. "line 12"."""
-        before = self.text.count(b"\n", 0, int(self.first[row]))
-        return f"line {before + 1}"
+        begin = int(self.first[row])
+        return f"line {self.text.count(_BREAK, 0, begin) + self.text.count(_JOINT, 0, begin) + 1}"
 
     def excerpt(self, row: int) -> str:
         """What a line says, shortened and printable."""
@@ -125,20 +122,16 @@ class Lines:
             text = ignore.sub(b"", text)
 
         row_ids = np.arange(len(self))[rows]
-
-        def place(row: int) -> str:
-            return self.place(int(row_ids[row]))
-
         total = int(count.sum())
         values = _parse(text, total, np.int64) if mostly_whole else None
         if values is None:
             values = _parse(text, total, np.float64)
         if values is None:
             bad = _NOT_A_NUMBER.search(text)
-            row = 0 if bad is None else text.count(b"\n", 0, bad.start())
-            token = self.excerpt(int(row_ids[row])) if bad is None else excerpt(bad.group())
-            raise damaged(self.source, place(row), f"expected numbers, got {token}")
-        return Numbers(values, np.cumsum(count) - count, count, place)
+            row = int(row_ids[0 if bad is None else text.count(_BREAK, 0, bad.start())])
+            token = self.excerpt(row) if bad is None else excerpt(bad.group())
+            raise damaged(self.source, self.place(row), f"expected numbers, got {token}")
+        return Numbers(values, np.cumsum(count) - count, count, lambda row: self.place(int(row_ids[row])))
 
 
 def _parse(text: bytes, total: int, dtype: type) -> Array | None:

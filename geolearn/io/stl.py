@@ -3,6 +3,8 @@
 Source: https://www.fabbers.com/tech/STL_Format (the stated normals are skipped: the winding gives them).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from geolearn.io.damage import damaged
@@ -13,7 +15,7 @@ from geolearn.typing import Array
 
 _FACET = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 _HEAD = 84  # 80 bytes of free text, then the number of facets
-_KEYWORDS = (b"solid", b"facet", b"outer", b"vertex", b"endloop", b"endfacet", b"endsolid", b"end")
+_KEYWORDS = (b"solid", b"facet", b"outer", b"vertex", b"endloop", b"endfacet", b"endsolid", b"end solid")
 _SOLID, _FACET_BEGIN, _OUTER, _VERTEX, _END_LOOP, _END_FACET, _END_SOLID, _END = range(len(_KEYWORDS))
 _FACET_LINES = (_FACET_BEGIN, _OUTER, _VERTEX, _VERTEX, _VERTEX, _END_LOOP, _END_FACET)
 
@@ -25,16 +27,12 @@ def read_stl(data: bytes, source: str) -> Triangles:
     if not is_binary and data.lstrip()[:5].lower() == b"solid" and b"\0" not in data:
         corners, place = _read_ascii(data, source)
     else:
-        corners, place = _read_binary(data, source, is_binary), None
-
-    def where(corner: int) -> str:
-        return place(corner) if place else f"byte {_HEAD + _FACET.itemsize * (corner // 3)} (facet {corner // 3})"
-
-    verts, index = merge_identical(to_positions(corners, source, where))
+        corners, place = _read_binary(data, source, is_binary)
+    verts, index = merge_identical(to_positions(corners, source, place))
     return Triangles(verts, index.reshape(-1, 3))
 
 
-def _read_binary(data: bytes, source: str, size_fits: bool) -> Array:
+def _read_binary(data: bytes, source: str, size_fits: bool) -> tuple[Array, Callable[[int], str]]:
     if not size_fits:
         if len(data) < _HEAD or looks_like(data) not in ("no format known here", "STL (ascii)"):
             raise not_this_format(source, "STL", data)
@@ -45,11 +43,11 @@ def _read_binary(data: bytes, source: str, size_fits: bool) -> Array:
             f"expected {_HEAD} + {_FACET.itemsize} x {count} = {_HEAD + _FACET.itemsize * count} bytes "
             f"for the {count} facets it promises, got {len(data)}",
         )
-    return np.frombuffer(data, dtype=_FACET, offset=_HEAD)["corners"].reshape(-1, 3)
+    corners = np.frombuffer(data, dtype=_FACET, offset=_HEAD)["corners"].reshape(-1, 3)
+    return corners, lambda corner: f"byte {_HEAD + _FACET.itemsize * (corner // 3)} (facet {corner // 3})"
 
 
-def _read_ascii(data: bytes, source: str):
-    # Lower case keeps the length, so offsets still point into the file.
+def _read_ascii(data: bytes, source: str) -> tuple[Array, Callable[[int], str]]:
     lines = Lines(plain_text(data.lower(), comments=False), source)
     kind = np.full(len(lines), -1)
     for code, keyword in enumerate(_KEYWORDS):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def to_trimesh(mesh: "Mesh") -> Any:
     import trimesh  # a core dependency, imported late because it costs 0.2 s
 
-    labels = {} if mesh.face_labels is None else {"label": mesh.face_labels.cpu().numpy()}
+    labels: dict[str, Any] = {} if mesh.face_labels is None else {"label": mesh.face_labels.cpu().numpy()}
     return trimesh.Trimesh(
         mesh.verts.detach().cpu().numpy(), mesh.faces.cpu().numpy(), face_attributes=labels, process=False
     )

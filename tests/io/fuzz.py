@@ -1,0 +1,416 @@
+"""Damage files on purpose: each must load to a valid record or raise MeshFormatError, fast and in little memory.
+
+    python tests/io/fuzz.py --count 20000 --formats off glb
+
+Case i of a format is made from the seed "FORMAT-i" alone, so a failure can be made again by itself. Files that fail are
+left in the folder that the message names.
+"""
+
+import argparse
+import base64
+import io
+import json
+import random
+import re
+import signal
+import struct
+import sys
+import tempfile
+import time
+import tracemalloc
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from geolearn.io import MeshFormatError, load_mesh, load_voxels, save_mesh, save_voxels
+from geolearn.structures import Mesh, VoxelGrid
+
+MESHES = {
+    "off": ".off",
+    "obj": ".obj",
+    "ply-ascii": ".ply",
+    "ply-little": ".ply",
+    "ply-big": ".ply",
+    "stl-ascii": ".stl",
+    "stl-binary": ".stl",
+    "glb": ".glb",
+    "gltf": ".gltf",
+}
+VOXELS = {"binvox": ".binvox", "mat": ".mat", "npy": ".npy", "npz": ".npz"}
+EXTENSIONS = MESHES | VOXELS
+
+SECONDS_PER_FILE, BYTES_PER_FILE = 1.0, 200e6
+WORDS = (
+    *(b"0", b"-1", b"1", b"2", b"3", b"4", b"7", b"255", b"256", b"-7", b"1.5", b"-0", b"1e39", b"-1e39", b"1e308"),
+    *(b"1e999", b"nan", b"NaN", b"inf", b"-Infinity", b"1e-400", b"2147483647", b"2147483648", b"4294967295"),
+    *(b"4294967296", b"99999999999", b"18446744073709551616", b"-9223372036854775808", b"1000000", b"", b"x", b"0x10"),
+    *(b"1_0", b"1,5", b"1d5", b"true", b"null", b'"a"', b"[]", b"{}", b"9" * 400, b"1" * 5000, b"\xff", b"#", b"\\\n"),
+)
+INTEGERS = (0, 1, 2, 3, 4, 14, 15, 127, 128, 255, 256, 65535, 2**31 - 1, 2**31, 2**32 - 1, 0x7FC00000, 0x7F800000)
+NUMBER = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
+
+
+class TookTooLong(BaseException):
+    """Raised into a reader by the timer; no reader may catch it."""
+
+
+@dataclass
+class Tally:
+    """What became of the cases of one format."""
+
+    loaded: int = 0
+    refused: int = 0
+    slowest_seconds: float = 0.0
+    most_bytes: int = 0
+
+
+def tetrahedron() -> Mesh:
+    verts = torch.tensor([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0.25, 0.5, 1]])
+    return Mesh(verts, torch.tensor([[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]]))
+
+
+def blob(labelled: bool = False) -> Mesh:
+    generator = torch.Generator().manual_seed(7)
+    faces = torch.randint(0, 40, (60, 3), generator=generator)
+    return Mesh(torch.randn(40, 3, generator=generator), faces, torch.arange(60) % 5 if labelled else None)
+
+
+def written(record: Mesh | VoxelGrid, extension: str, **options: bool) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"seed{extension}"
+        (save_mesh if isinstance(record, Mesh) else save_voxels)(record, path, **options)
+        return path.read_bytes()
+
+
+def ply_with_quads(order: str) -> bytes:
+    """Triangles, quads, a list of floats beside the indices, and an element nobody knows."""
+    encoding = {"": "ascii", "<": "binary_little_endian", ">": "binary_big_endian"}[order]
+    header = (
+        f"ply\nformat {encoding} 1.0\ncomment by hand\nelement vertex 5\nproperty double x\nproperty double y\n"
+        "property double z\nproperty uchar red\nelement odd 2\nproperty short a\nproperty list ushort char b\n"
+        "element face 3\nproperty uchar flags\nproperty list uchar uint vertex_index\n"
+        "property list uchar float texcoord\nend_header\n"
+    ).encode()
+    verts = [(0.0, 0.0, 0.0, 9), (1.0, 0.0, 0.0, 8), (1.0, 1.0, 0.0, 7), (0.0, 1.0, 0.0, 6), (0.5, 0.5, 1.0, 5)]
+    odd = [(-3, (1, -2)), (4, ())]
+    faces = [(1, (0, 1, 2, 3), (0.5, 0.25)), (0, (0, 1, 4), ()), (2, (1, 2, 4), (1.0,))]
+    if not order:
+        rows = [" ".join(map(str, v)) for v in verts]
+        rows += [" ".join(map(str, (a, len(b), *b))) for a, b in odd]
+        rows += [" ".join(map(str, (flag, len(c), *c, len(t), *t))) for flag, c, t in faces]
+        return header + "\n".join(rows).encode() + b"\n"
+    body = b"".join(struct.pack(order + "dddB", *v) for v in verts)
+    body += b"".join(struct.pack(f"{order}hH{len(b)}b", a, len(b), *b) for a, b in odd)
+    for flag, corners, texture in faces:
+        layout = f"{order}BB{len(corners)}IB{len(texture)}f"
+        body += struct.pack(layout, flag, len(corners), *corners, len(texture), *texture)
+    return header + body
+
+
+def glb(document: dict, binary: bytes) -> bytes:
+    text = json.dumps(document).encode()
+    text += b" " * (-len(text) % 4)
+    body = struct.pack("<I", len(text)) + b"JSON" + text + struct.pack("<I", len(binary)) + b"BIN\0" + binary
+    return b"glTF" + struct.pack("<II", 2, 12 + len(body)) + body
+
+
+def scene() -> tuple[dict, bytes]:
+    """Two meshes (a strip of shorts, a fan without indices) under nodes with every kind of transform."""
+    positions = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0.5]], "<f4").tobytes()
+    return {
+        "asset": {"version": "2.0"},
+        "scene": 0,
+        "scenes": [{"nodes": [0, 3]}],
+        "nodes": [
+            {"children": [1, 2], "translation": [1, 2, 3]},
+            {"mesh": 0, "matrix": [2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 2, 0, 1, 0, 0, 1]},
+            {"mesh": 1, "rotation": [0, 0.6, 0, 0.8], "scale": [-1, 1, 1]},
+            {"mesh": 0},
+        ],
+        "meshes": [
+            {"primitives": [{"attributes": {"POSITION": 0}, "indices": 1, "mode": 5}]},
+            {"primitives": [{"attributes": {"POSITION": 0}, "mode": 6}, {"attributes": {"POSITION": 0}, "mode": 1}]},
+        ],
+        "accessors": [
+            {"bufferView": 0, "componentType": 5126, "count": 4, "type": "VEC3"},
+            {"bufferView": 1, "byteOffset": 2, "componentType": 5123, "count": 4, "type": "SCALAR"},
+        ],
+        "bufferViews": [
+            {"buffer": 0, "byteLength": 48, "byteStride": 12},
+            {"buffer": 0, "byteOffset": 48, "byteLength": 10},
+        ],
+        "buffers": [{"byteLength": 58}],
+    }, positions + struct.pack("<5H", 9, 0, 1, 2, 3)
+
+
+OFF_BY_HAND = b"""COFF # colours
+# a comment
+5 3 0
+
+0 0 0 255 0 0 255
+1 0 0 255 0 0 255
+1 1 0 255 0 0 255 # another
+0 1 0 255 0 0 255
+0.5 0.5 1e0 1 1 1 1
+4 0 1 2 3 0.5 0.5 0.5
+3 0 1 4
+3 1 2 4 7
+"""
+OBJ_BY_HAND = b"""# two objects
+mtllib none.mtl
+o first
+v 0 0 0
+v 1 0 0 1.0
+v 1 1 0 0.1 0.2 0.3
+v 0 1 0
+vt 0 0
+vn 0 0 1
+f 1/1/1 2/1/1 3//1 4
+f -4 -3 \\
+  -2
+o second
+g part
+v 0.5 0.5 1e0
+s off
+usemtl none
+f 1 2 5
+l 1 2
+"""
+
+
+def seeds(kind: str) -> list[bytes]:
+    """Good files to start from."""
+    small, large, extension = tetrahedron(), blob(), EXTENSIONS[kind]
+    if kind == "off":
+        return [written(small, ".off"), written(large, ".off"), OFF_BY_HAND, b"OFF4 4 0" + written(small, ".off")[9:]]
+    if kind == "obj":
+        return [written(small, ".obj"), written(large, ".obj"), OBJ_BY_HAND]
+    if kind == "ply-ascii":
+        return [written(small, ".ply", ascii=True), written(blob(True), ".ply", ascii=True), ply_with_quads("")]
+    if kind == "ply-little":
+        return [written(small, ".ply"), written(blob(True), ".ply"), ply_with_quads("<")]
+    if kind == "ply-big":
+        return [ply_with_quads(">")]
+    if kind == "stl-ascii":
+        return [written(small, ".stl", ascii=True), written(large, ".stl", ascii=True)]
+    if kind in ("glb", "gltf"):
+        document, binary = scene()
+        by_hand = glb(document, binary)
+        if kind == "gltf":
+            uri = "data:application/octet-stream;base64," + base64.b64encode(binary).decode()
+            document["buffers"][0]["uri"] = uri
+            by_hand = json.dumps(document).encode()
+        return [written(small, extension), written(large, extension), by_hand]
+    if kind in VOXELS:
+        generator = torch.Generator().manual_seed(3)
+        solid = VoxelGrid(torch.rand(9, 9, 9, generator=generator) > 0.7, torch.tensor([0.5, -1, 2]), 0.25)
+        soft = VoxelGrid(torch.rand(4, 4, 4, generator=generator))
+        full = VoxelGrid(torch.ones(16, 16, 16, dtype=torch.bool))
+        grids = [solid, full] if kind == "binvox" else [solid, full, soft]
+        return [written(grid, extension) for grid in grids]
+    return [written(small, extension), written(large, extension)]
+
+
+def flip_bits(data: bytearray, rng: random.Random, others: list[bytes]) -> None:
+    for _ in range(rng.choice((1, 1, 2, 8, 64))):
+        at = rng.randrange(len(data))
+        data[at] ^= 1 << rng.randrange(8)
+
+
+def truncate(data: bytearray, rng: random.Random, others: list[bytes]) -> None:
+    del data[rng.randrange(len(data)) :]
+
+
+def delete_span(data: bytearray, rng: random.Random, others: list[bytes]) -> None:
+    at = rng.randrange(len(data))
+    del data[at : at + rng.choice((1, 2, 4, 8, 50, 500))]
+
+
+def repeat_span(data: bytearray, rng: random.Random, others: list[bytes]) -> None:
+    at = rng.randrange(len(data))
+    span = data[at : at + rng.choice((1, 4, 16, 100))]
+    data[at:at] = span * rng.choice((1, 2, 50))
+
+
+def splice(data: bytearray, rng: random.Random, others: list[bytes]) -> None:
+    other = rng.choice(others)
+    at, begin = rng.randrange(len(data)), rng.randrange(len(other))
+    data[at:] = other[begin:]
+
+
+def insert_noise(data: bytearray, rng: random.Random, others: list[bytes]) -> None:
+    at = rng.randrange(len(data) + 1)
+    data[at:at] = rng.randbytes(rng.choice((1, 4, 30, 300)))
+
+
+def edit_number(data: bytearray, rng: random.Random, others: list[bytes], limit: int | None = None) -> None:
+    matches = list(NUMBER.finditer(bytes(data[:limit])))
+    if matches:
+        match = rng.choice(matches)
+        data[match.start() : match.end()] = rng.choice(WORDS)
+
+
+def edit_header(data: bytearray, rng: random.Random, others: list[bytes]) -> None:
+    edit_number(data, rng, others, limit=rng.choice((20, 60, 300)))
+
+
+def edit_integer(data: bytearray, rng: random.Random, others: list[bytes]) -> None:
+    size = rng.choice((1, 2, 4, 4, 8))
+    at = rng.randrange(min(len(data), rng.choice((16, 100, 300, 10**9))))
+    value = rng.choice((*INTEGERS, len(data), len(data) + 1, rng.getrandbits(32))) % 256**size
+    data[at : at + size] = value.to_bytes(size, rng.choice(("little", "big")))
+
+
+def swap_lines(data: bytearray, rng: random.Random, others: list[bytes]) -> None:
+    lines = bytes(data).split(b"\n")
+    i, j = rng.randrange(len(lines)), rng.randrange(len(lines))
+    lines[i], lines[j] = lines[j], lines[i]
+    data[:] = b"\n".join(lines)
+
+
+MUTATIONS: tuple[Callable[[bytearray, random.Random, list[bytes]], None], ...] = (
+    flip_bits,
+    truncate,
+    delete_span,
+    repeat_span,
+    splice,
+    insert_noise,
+    edit_number,
+    edit_number,
+    edit_header,
+    edit_integer,
+    edit_integer,
+    swap_lines,
+)
+
+
+def mutate(data: bytes, rng: random.Random, others: list[bytes]) -> bytes:
+    changed = bytearray(data)
+    for _ in range(rng.choice((1, 1, 1, 2, 3))):
+        if changed:
+            rng.choice(MUTATIONS)(changed, rng, others)
+    return bytes(changed)
+
+
+def mutate_inside(kind: str, data: bytes, rng: random.Random, others: list[bytes]) -> bytes:
+    """Damage what a container holds and wrap it well again, so that the damage reaches the inner parser."""
+    if kind == "glb":
+        length = int.from_bytes(data[12:16], "little")
+        text = mutate(data[20 : 20 + length], rng, [other[20:] for other in others])
+        rest = data[20 + length :]
+        body = struct.pack("<I", len(text)) + b"JSON" + text + rest
+        return b"glTF" + struct.pack("<II", 2, 12 + len(body)) + body
+    if kind == "mat":
+        parts, at = [data[:128]], 128
+        while at < len(data):
+            size = int.from_bytes(data[at + 4 : at + 8], "little")
+            inner = zlib.decompress(data[at + 8 : at + 8 + size])
+            packed = zlib.compress(mutate(inner, rng, [inner]) if rng.random() < 0.6 else inner)
+            parts.append(struct.pack("<II", 15, len(packed)) + packed)
+            at += 8 + size
+        return b"".join(parts)
+    file = io.BytesIO()  # npz
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            inner = old.read(name)
+            new.writestr(zipfile.ZipInfo(name), mutate(inner, rng, [inner]) if rng.random() < 0.6 else inner)
+    return file.getvalue()
+
+
+def cases(kind: str, count: int) -> Iterator[bytes]:
+    """`count` damaged files of a format, always the same ones."""
+    good = seeds(kind)
+    for i in range(count):
+        rng = random.Random(f"{kind}-{i}")
+        data = rng.choice(good)
+        if kind in ("glb", "mat", "npz") and rng.random() < 0.5:
+            yield mutate_inside(kind, data, rng, good)
+        else:
+            yield mutate(data, rng, good)
+
+
+def check_record(record: Mesh | VoxelGrid) -> None:
+    if isinstance(record, Mesh):
+        assert len(record.verts) > 0
+        assert len(record.faces) > 0
+        assert bool(torch.isfinite(record.verts).all())
+        assert 0 <= int(record.faces.min()) <= int(record.faces.max()) < len(record.verts)
+    else:
+        assert record.values.dtype == torch.bool or bool(torch.isfinite(record.values).all())
+        assert bool(torch.isfinite(record.origin).all())
+        assert 0 < record.voxel_size < float("inf")
+        assert record.values.shape == (record.resolution,) * 3
+
+
+def _too_long(signum: int, frame: object) -> None:
+    raise TookTooLong
+
+
+def run(kind: str, count: int, folder: Path) -> Tally:
+    """Load `count` damaged files of a format.
+
+    Raises:
+        AssertionError: a file raised something else, took over a second of processor time or over 200 MB; it is left
+            in `folder`.
+    """
+    load = load_mesh if kind in MESHES else load_voxels
+    path = folder / f"case{EXTENSIONS[kind]}"
+    tally = Tally()
+    for data in seeds(kind):  # the seeds themselves must be good, or the fuzzing says nothing
+        path.write_bytes(data)
+        check_record(load(path))
+    previous = signal.signal(signal.SIGPROF, _too_long)
+    tracemalloc.start()
+    try:
+        for i, data in enumerate(cases(kind, count)):
+            path.write_bytes(data)
+            tracemalloc.reset_peak()
+            before, _ = tracemalloc.get_traced_memory()
+            start = time.process_time()
+            signal.setitimer(signal.ITIMER_PROF, SECONDS_PER_FILE)
+            try:
+                record = load(path)
+            except MeshFormatError as error:
+                tally.refused += 1
+                if str(path) not in str(error):
+                    raise AssertionError(f"{kind} case {i} ({path}): the message does not name the file") from error
+            except (Exception, TookTooLong) as error:
+                raise AssertionError(f"{kind} case {i} ({path}): {type(error).__name__}: {error}") from error
+            else:
+                check_record(record)
+                tally.loaded += 1
+            finally:
+                signal.setitimer(signal.ITIMER_PROF, 0)
+            tally.slowest_seconds = max(tally.slowest_seconds, time.process_time() - start)
+            peak = tracemalloc.get_traced_memory()[1] - before
+            if peak > BYTES_PER_FILE:
+                raise AssertionError(f"{kind} case {i} ({path}): {peak / 1e6:.0f} MB for {len(data)} bytes")
+            tally.most_bytes = max(tally.most_bytes, peak)
+    finally:
+        tracemalloc.stop()
+        signal.signal(signal.SIGPROF, previous)
+    return tally
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=20_000)
+    parser.add_argument("--formats", nargs="*", default=list(EXTENSIONS), choices=list(EXTENSIONS))
+    arguments = parser.parse_args()
+    print(f"{'format':12}{'files':>8}{'loaded':>8}{'refused':>8}{'slowest':>12}{'peak':>10}")
+    for kind in arguments.formats:
+        tally = run(kind, arguments.count, Path(tempfile.mkdtemp(prefix=f"fuzz-{kind}-")))
+        print(
+            f"{kind:12}{arguments.count:8}{tally.loaded:8}{tally.refused:8}"
+            f"{tally.slowest_seconds * 1e3:9.1f} ms{tally.most_bytes / 1e6:7.2f} MB",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
