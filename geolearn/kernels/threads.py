@@ -30,13 +30,18 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_mark_forked)
 
 
-def kernel(function: Callable[..., Any]) -> Any:
-    """Decorator: compile `function` serially, cached on disk; for the parts that parallel kernels call.
+def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """Decorator, with or without options for `numba.njit`: compile `function` serially, cached on disk.
+
+    For the parts that parallel kernels call. Keep caller and callee in one file: the cache on disk is renewed when the
+    file of the caller changes, and does not see a change of a callee elsewhere.
 
     The test suite's import hook wraps every function of the package in a type check, which Numba cannot compile, so
     the function is unwrapped first.
     """
-    return njit(cache=True, nogil=True)(inspect.unwrap(function))
+    if function is None:
+        return functools.partial(kernel, **options)
+    return njit(cache=True, nogil=True, **options)(inspect.unwrap(function))
 
 
 def parallel_kernel(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,10 +10,12 @@ from geolearn.render.conventions import (
     to_opengl,
     to_pytorch3d,
 )
+from geolearn.render.rasterizer import MeshRasterizer, rasterize_meshes
 from geolearn.render.rigs import camera_rig
 from geolearn.render.volumes import absorption_only, emission_absorption, visual_hull
 
 __all__ = [
+    "MeshRasterizer",
     "absorption_only",
     "camera_rig",
     "emission_absorption",
@@ -21,6 +23,7 @@ __all__ = [
     "from_opencv",
     "from_opengl",
     "from_pytorch3d",
+    "rasterize_meshes",
     "to_colmap",
     "to_opencv",
     "to_opengl",
