@@ -5,7 +5,6 @@ the model, its constructor arguments, and whatever the trainer noted (classes, d
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +13,7 @@ from torch import nn
 
 from geolearn._optional import require
 from geolearn.errors import CheckpointError, unknown_name
+from geolearn.io.files import write_whole
 from geolearn.registry import Registry
 from geolearn.typing import PathLike
 
@@ -72,14 +72,8 @@ def save_model(model: PretrainedModel, path: PathLike, *, half: bool = False, **
         for key, value in model.state_dict().items()
     }
     record = json.dumps({"model": name, "config": model.config, **notes}, sort_keys=True)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(safetensors.save(tensors, metadata={_RECORD: record}))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, safetensors.save(tensors, metadata={_RECORD: record}))
 
 
 def load_model(name_or_path: PathLike) -> tuple[PretrainedModel, dict[str, Any]]:

@@ -12,12 +12,13 @@ from geolearn.data.packed import unpack
 from geolearn.training.recipes import Recipe
 from geolearn.typing import Tensor
 
-RESOLUTION = 32
+RESOLUTION, PADDING = 32, 4  # VoxNet: the object fills 24 of 32 cells
 
 
 def load_voxels_split(name: str, split: str, *, validation: float = 0.1) -> PackedVoxels:
     """One split of any voxel or mesh dataset, as 32^3 grids packed in memory."""
-    return ShapeDataset(name, split, representation=Voxelize(RESOLUTION), validation=validation).packed(jobs=-1)
+    grid = Voxelize(RESOLUTION, padding=PADDING)
+    return ShapeDataset(name, split, representation=grid, validation=validation).packed(jobs=-1)
 
 
 class VoxelData(pl.LightningDataModule):
