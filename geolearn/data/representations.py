@@ -61,7 +61,7 @@ class SamplePoints:
             raise InvalidInputError("SamplePoints: a voxel dataset has no surface to sample; use a mesh dataset")
         from geolearn.ops import sample_surface
 
-        return sample_surface(shape, self.count, generator=torch.Generator().manual_seed(self.seed))
+        return sample_surface(shape, self.count, generator=torch.Generator().manual_seed(self.seed)).points
 
 
 def resize_grid(grid: VoxelGrid, resolution: int) -> VoxelGrid:

@@ -1,5 +1,7 @@
 """Pure functions on tensors and records. Numba is imported when a kernel first runs, not here."""
 
+from geolearn.ops.segments import scatter, segment_csr
+from geolearn.ops.surface_samples import SurfaceSamples, sample_surface
 from geolearn.ops.voxelization import voxelize
 
-__all__ = ["voxelize"]
+__all__ = ["SurfaceSamples", "sample_surface", "scatter", "segment_csr", "voxelize"]

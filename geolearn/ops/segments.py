@@ -1,0 +1,99 @@
+"""Reductions of values by group: `scatter` by an index per value, `segment_csr` over consecutive runs."""
+
+import torch
+
+from geolearn.errors import InvalidInputError, unknown_name
+from geolearn.typing import Int, Shaped, Tensor
+
+_REDUCTIONS = {"sum": "sum", "add": "sum", "mean": "mean", "max": "amax", "min": "amin", "mul": "prod"}
+
+
+def scatter(
+    src: Shaped[Tensor, "..."],
+    index: Int[Tensor, "..."],
+    dim: int = 0,
+    dim_size: int | None = None,
+    reduce: str = "sum",
+) -> Shaped[Tensor, "..."]:
+    """Reduce all values of `src` that share an `index` along `dim`: out[index[i]] = reduce over i of src[i].
+
+    The meaning is that of `torch_scatter.scatter` and `torch_geometric.utils.scatter`, computed by
+    `torch.scatter_reduce`. Where a group is empty the result is 0, and for "mul" the empty product 1. Integers are
+    averaged with division rounded down.
+
+    Differentiable in `src`. The gradient of "max" and "min" is shared equally among the values that attain it
+    (torch-scatter gives it to one of them).
+
+    Args:
+        src: values of any shape.
+        index: int64, either as long as `src` along `dim` (1-D) or broadcastable to the shape of `src`.
+        dim: the dimension that is reduced; negative counts from the end.
+        dim_size: size of the result along `dim`; by default `index.max() + 1` (0 without values).
+        reduce: "sum" (or "add"), "mean", "max", "min" or "mul".
+
+    Returns:
+        As `src` with size `dim_size` along `dim`; dtype and device of `src`.
+
+    Raises:
+        InvalidInputError: shapes that do not fit, or an index outside 0..dim_size-1.
+        UnknownNameError: an unknown `reduce`.
+    """
+    if reduce not in _REDUCTIONS:
+        raise unknown_name("reduction", reduce, _REDUCTIONS)
+    if not -src.ndim <= dim < src.ndim:
+        raise InvalidInputError(f"dim: expected a dimension of src {tuple(src.shape)}, got {dim}")
+    dim %= src.ndim
+    if index.ndim == 1 and len(index) == src.shape[dim]:
+        index = index.reshape([-1 if axis == dim else 1 for axis in range(src.ndim)])
+    if index.ndim != src.ndim or any(size not in (1, want) for size, want in zip(index.shape, src.shape, strict=True)):
+        raise InvalidInputError(
+            f"index: expected {src.shape[dim]} values, or the shape of src {tuple(src.shape)} up to broadcasting, got "
+            f"shape {tuple(index.shape)}"
+        )
+    low, high = (int(index.min()), int(index.max())) if index.numel() and src.numel() else (0, -1)
+    if dim_size is None:
+        dim_size = high + 1
+    if low < 0 or high >= dim_size:
+        raise InvalidInputError(f"index: expected values in 0..{dim_size - 1}, got {low}..{high}")
+    out = src.new_full([*src.shape[:dim], dim_size, *src.shape[dim + 1 :]], 1 if reduce == "mul" else 0)
+    return out.scatter_reduce(dim, index.expand_as(src), src, _REDUCTIONS[reduce], include_self=reduce == "mul")
+
+
+def segment_csr(src: Shaped[Tensor, "..."], indptr: Int[Tensor, "..."], reduce: str = "sum") -> Shaped[Tensor, "..."]:
+    """Reduce consecutive runs of `src`: out[i] = reduce of src[indptr[i] : indptr[i + 1]].
+
+    The meaning is that of `torch_scatter.segment_csr`; gradients and empty runs are as in `scatter`. Values before the
+    first and after the last pointer belong to no run.
+
+    Args:
+        src: values; the dimension that is reduced is the last one of `indptr`.
+        indptr: int64 (..., S + 1), non-decreasing along its last dimension, between 0 and the size of `src` there. Its
+            leading dimensions broadcast with those of `src`; usually it is 1-D and rows of `src` are reduced.
+        reduce: "sum" (or "add"), "mean", "max", "min" or "mul".
+
+    Returns:
+        As `src` with S in place of the reduced dimension.
+
+    Raises:
+        InvalidInputError: shapes that do not fit, or pointers that decrease or leave `src`.
+        UnknownNameError: an unknown `reduce`.
+    """
+    dim = indptr.ndim - 1
+    if not 0 <= dim < src.ndim or indptr.shape[-1] == 0:
+        raise InvalidInputError(
+            f"indptr: expected 1 to {src.ndim} dimensions and at least one pointer for src {tuple(src.shape)}, got "
+            f"shape {tuple(indptr.shape)}"
+        )
+    if any(size not in (1, want) for size, want in zip(indptr.shape[:-1], src.shape[:dim], strict=True)):
+        raise InvalidInputError(
+            f"indptr: expected leading dimensions that broadcast to {tuple(src.shape[:dim])}, got {tuple(indptr.shape)}"
+        )
+    size = src.shape[dim]
+    if indptr.numel() and (bool((indptr.diff() < 0).any()) or int(indptr.min()) < 0 or int(indptr.max()) > size):
+        raise InvalidInputError(f"indptr: expected non-decreasing pointers in 0..{size}, got {indptr.tolist()}")
+    # Run i holds the positions that i + 1 pointers do not exceed; a group before all runs and one after take the rest.
+    positions = torch.arange(size, device=src.device).expand(*indptr.shape[:-1], size).contiguous()
+    index = torch.searchsorted(indptr.contiguous(), positions, right=True)
+    index = index.reshape(*index.shape, *[1] * (src.ndim - dim - 1))
+    runs = indptr.shape[-1] - 1
+    return scatter(src, index, dim, runs + 2, reduce).narrow(dim, 1, runs)
