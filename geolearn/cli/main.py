@@ -3,7 +3,7 @@
 import logging
 import sys
 import warnings
-from typing import Annotated
+from typing import Annotated, Any
 
 from geolearn._optional import require
 from geolearn.errors import GeolearnError
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
         from geolearn.cli.train import Train
         from geolearn.cli.voxelize import VoxelizeFile
 
-        def named(command: type, name: str):
+        def named(command: Any, name: str) -> Any:
             return Annotated[command, tyro.conf.subcommand(name)]
 
         data = Annotated[

@@ -41,7 +41,8 @@ class _Tower(nn.Module):
         nn.init.normal_(self.fc1.weight, std=0.01)
         for layer in (self.conv1, self.conv2, self.fc1):
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-        self.to(memory_format=torch.channels_last_3d)  # the fast layout for oneDNN and cuDNN; values are the same
+        # The fast layout for oneDNN and cuDNN; values are the same.
+        self.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
     def forward(self, x: Float[Tensor, "B 1 R R R"]) -> Float[Tensor, "B 128"]:
         if x.shape[2:] != (self.resolution,) * 3:

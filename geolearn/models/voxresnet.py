@@ -56,7 +56,7 @@ class VoxResNet(PretrainedModel):
         self.norm = nn.BatchNorm1d(FEATURES)
         self.dropout = nn.Dropout(dropout)
         self.fc2 = nn.Linear(FEATURES, num_classes)
-        self.to(memory_format=torch.channels_last_3d)
+        self.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
     def features(self, x: Float[Tensor, "B 1 R R R"]) -> Float[Tensor, "B 256"]:
         """The FC256 descriptor, used for retrieval."""

@@ -173,16 +173,18 @@ def _rows(entries: Sequence[dict[str, Any]], protocol: Protocol) -> list[dict[st
         "instance acc. %": "instance_accuracy",
         "retrieval mAP %": "retrieval_map",
     }
-    rows = []
+    rows: list[dict[str, Any]] = []
     for entry in entries:
         metrics = entry["metrics"]
-        row = {"model": f"**{entry['model']}** ({entry['recipe']['name']}, {len(entry['per_seed'])} seeds)"}
+        row: dict[str, Any] = {
+            "model": f"**{entry['model']}** ({entry['recipe']['name']}, {len(entry['per_seed'])} seeds)"
+        }
         for column, name in columns.items():
             value = metrics.get(name)
             row[column] = f"{value['mean']:.2f} ± {value['std']:.2f}" if value else None
         rows.append({**row, "source": "this command"})
     for published in protocol.published:
-        row = {"model": published.model}
+        row: dict[str, Any] = {"model": published.model}
         for column, name in columns.items():
             row[column] = getattr(published, name, None)
         rows.append({**row, "source": published.source})

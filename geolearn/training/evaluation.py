@@ -36,7 +36,7 @@ class Predictions:
         """Only the samples at `index`."""
         chosen = torch.as_tensor(index, dtype=torch.int64)
         return Predictions(
-            self.scores[chosen], self.features[chosen], self.labels[chosen], [self.keys[i] for i in chosen.tolist()]
+            self.scores[chosen], self.features[chosen], self.labels[chosen], [self.keys[int(i)] for i in index]
         )
 
 
