@@ -19,6 +19,7 @@ from geolearn.io.triangles import Triangles, to_indices, to_positions
 from geolearn.typing import Array
 
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
+_TRANSFORMS = {"matrix", "translation", "rotation", "scale"}
 _HARMLESS = ("KHR_materials_", "KHR_texture_", "KHR_lights_", "KHR_mesh_quantization", "EXT_texture_", "KHR_xmp")
 # Nodes may show one mesh many times, so a small file can describe a huge scene. This much is let through.
 _FREE_BYTES, _BYTES_PER_FILE_BYTE = 64 * 2**20, 16
@@ -51,8 +52,6 @@ def _scene(doc: Document) -> Triangles:
     faces: list[Array] = [np.zeros((0, 3), np.int64)]
     num_verts = cost = 0
     for node, matrix in _nodes(doc):
-        with np.errstate(over="ignore", invalid="ignore"):
-            mirrored = np.linalg.det(matrix[:3, :3]) < 0  # which turns faces inside out
         first_vertex: dict[int, int] = {}  # accessor -> where its vertices begin
         for where, primitive in _primitives(doc, node):
             attributes = doc.member(primitive, "attributes", dict, where)
@@ -73,8 +72,9 @@ def _scene(doc: Document) -> Triangles:
                 verts.append(_placed(doc, accessor, positions, matrix))
                 num_verts += len(positions)
             triangles = _corners(doc, primitive, len(positions), where)
-            if mirrored:
-                triangles = triangles[:, [0, 2, 1]]
+            with np.errstate(over="ignore", invalid="ignore"):
+                if np.linalg.det(matrix[:3, :3]) < 0:  # a mirror turns faces inside out
+                    triangles = triangles[:, [0, 2, 1]]
             faces.append(triangles + first_vertex[accessor])
     return Triangles(np.concatenate(verts), np.concatenate(faces))
 
@@ -99,8 +99,10 @@ def _nodes(doc: Document) -> Iterator[tuple[dict[str, Any], Array]]:
         if index in seen:
             raise damaged(doc.source, where, "is reached twice, but the nodes of a scene form a tree")
         seen.add(index)
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused with the positions
-            matrix = parent @ _transform(doc, node, where)
+        matrix = parent
+        if not _TRANSFORMS.isdisjoint(node):
+            with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused with the positions
+                matrix = parent @ _transform(doc, node, where)
         yield node, matrix
         todo.extend((child, matrix) for child in reversed(_children(doc, node, where)))
 
@@ -116,7 +118,7 @@ def _transform(doc: Document, node: dict[str, Any], where: str) -> Array:
         return np.array(matrix).reshape(4, 4).T
     x, y, z, w = doc.numbers(node, "rotation", 4, where) or (0.0, 0.0, 0.0, 1.0)
     norm = x * x + y * y + z * z + w * w
-    if not 0 < norm < np.inf:
+    if not 1e-6 < norm < 1e6:
         raise damaged(doc.source, where, f"expected a unit quaternion as rotation, got {[x, y, z, w]}")
     s = 2 / norm
     rotation = np.array(

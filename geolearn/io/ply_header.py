@@ -38,10 +38,6 @@ class Element:
     count: int
     properties: tuple[Property, ...]
 
-    @property
-    def has_lists(self) -> bool:
-        return any(p.count_type is not None for p in self.properties)
-
     def names(self) -> list[str]:
         return [p.name for p in self.properties]
 
@@ -90,6 +86,9 @@ def parse_header(data: bytes, source: str) -> Header:
     for kind, names in [("element", [e.name for e in elements]), *((e.name, e.names()) for e in elements)]:
         if len(set(names)) < len(names):
             raise damaged(source, "the header", f"{kind}: a name occurs twice in {names[:20]}")
+    bare = [e.name for e in elements if e.count and not e.properties]
+    if bare:
+        raise damaged(source, "the header", f"element {bare[0]} has rows but no properties")
     return Header(byte_order, tuple(elements), end + len(b"end_header" + line_break))
 
 

@@ -35,7 +35,7 @@ class AsciiRows:
                 f"it promises {element.count} rows of {element.name}, "
                 f"but only {len(self.lines) - self.row} lines are left for them",
             )
-        rows = self.lines.numbers(slice(self.row, self.row + element.count), mostly_whole=element.has_lists)
+        rows = self.lines.numbers(slice(self.row, self.row + element.count), mostly_whole=element.name == "face")
         self.row += element.count
         at, end = rows.start.copy(), rows.start + rows.count
         ones = np.ones(element.count, dtype=np.int64)
@@ -83,7 +83,7 @@ class BinaryRows:
         """The wanted properties of the next element."""
         least = sum((p.count_type or p.type).itemsize for p in element.properties)
         left = len(self.data) - self.at
-        if element.count * max(least, 1) > left:
+        if element.count * least > left:
             raise damaged(
                 self.source,
                 f"byte {self.at}",

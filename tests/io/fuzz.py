@@ -8,6 +8,7 @@ left in the folder that the message names.
 
 import argparse
 import base64
+import functools
 import io
 import json
 import random
@@ -183,6 +184,7 @@ l 1 2
 """
 
 
+@functools.cache
 def seeds(kind: str) -> list[bytes]:
     """Good files to start from."""
     small, large, extension = tetrahedron(), blob(), EXTENSIONS[kind]

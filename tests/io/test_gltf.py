@@ -162,6 +162,7 @@ def edit(*path_and_value: object) -> Callable[[dict], None]:
         (edit("nodes", 1, "matrix", [float("nan")] * 16), "expected matrix to be 16 finite numbers"),
         (edit("nodes", 1, "matrix", [3e38] * 16), "vertices have a coordinate that is NaN, infinite or beyond float32"),
         (edit("nodes", 2, "rotation", [0, 0, 0, 0]), r"nodes\[2\]: expected a unit quaternion"),
+        (edit("nodes", 2, "rotation", [0, 0, 0, 1e-20]), r"nodes\[2\]: expected a unit quaternion"),
         (edit("nodes", 3, "mesh", 9), r"meshes\[9\]: does not exist: there are 2 meshes"),
         (edit("meshes", 0, "primitives", 0, "mode", 9), "expected a mode in 0..6, got 9"),
         (edit("meshes", 0, "primitives", 0, "mode", 4), "expected a multiple of 3 corners for triangles, got 4"),

@@ -101,6 +101,7 @@ def with_count(data: bytes, old: str, new: str) -> bytes:
         (ASCII.replace("float z", "float y"), "vertex: a name occurs twice"),
         (ASCII.replace("float z", "float w"), "element vertex has no property z"),
         (ASCII.replace("vertex_indices", "corners"), "element face has no property list of whole numbers"),
+        (ASCII.replace("element face", "element odd 2\nelement face"), "element odd has rows but no properties"),
         (ASCII.replace("face 1", "face 2"), "it promises 2 rows of face, but only 1 lines are left"),
         (ASCII.replace("vertex 3", "vertex 999999999999"), "it promises 999999999999 rows of vertex"),
         (ASCII.replace("vertex 3", "vertex " + "9" * 5000), "line 3: not a line of a PLY header"),

@@ -1,7 +1,8 @@
 """The public research data at hand loads: labeled PSB, SHREC11, single meshes, 3D ShapeNets."""
 
-import random
 import tarfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,28 +21,31 @@ def read_off_plainly(text: str) -> tuple[list[list[float]], list[list[int]]]:
     return verts, faces
 
 
-def test_the_first_labeled_psb_meshes(real_data, tmp_path):
-    """As many as come first, so that the archive of 65 MB need not be unpacked whole."""
-    archive = real_data / "lpsb.tar.xz"
+def first_files(archive: Path, extension: str, count: int) -> Iterator[bytes]:
+    """As many as come first, so that a large archive need not be unpacked whole."""
     if not archive.is_file():
         pytest.skip(f"no {archive}")
-    loaded = 0
     with tarfile.open(archive, "r|xz") as members:
         for member in members:
-            content = members.extractfile(member) if member.name.endswith(".off") else None
-            if content is None:
-                continue
-            path = tmp_path / "shape.off"
-            path.write_bytes(content.read())
-            mesh = load_mesh(path)
-            if loaded % 5 == 0:
-                verts, faces = read_off_plainly(path.read_text())
-                assert np.array_equal(mesh.verts.numpy(), np.array(verts, dtype=np.float32))
-                assert mesh.faces.tolist() == faces
-            loaded += 1
-            if loaded == 15:
-                break
-    assert loaded == 15
+            content = members.extractfile(member) if member.name.endswith(extension) else None
+            if content is not None:
+                yield content.read()
+                count -= 1
+            if count == 0:
+                return
+
+
+def test_the_first_labeled_psb_meshes(real_data, tmp_path):
+    path = tmp_path / "shape.off"
+    contents = list(first_files(real_data / "lpsb.tar.xz", ".off", 15))
+    assert len(contents) == 15
+    for number, content in enumerate(contents):
+        path.write_bytes(content)
+        mesh = load_mesh(path)
+        if number % 5 == 0:
+            verts, faces = read_off_plainly(content.decode())
+            assert np.array_equal(mesh.verts.numpy(), np.array(verts, dtype=np.float32))
+            assert mesh.faces.tolist() == faces
 
 
 @pytest.mark.slow
@@ -86,16 +90,19 @@ def unordered(triangles) -> list[list[list[float]]]:
     return sorted(sorted(triangle) for triangle in triangles.astype(np.float32).tolist())
 
 
-def test_volumes_of_3d_shapenets_are_what_scipy_reads(unpacked):
-    paths = sorted(unpacked("3dshapenets_chair_train.tar.xz").rglob("*.mat"))
-    assert len(paths) == 889 * 12
-    for path in random.Random(0).sample(paths, 60):
-        grid = load_voxels(path)
-        assert np.array_equal(grid.values.numpy(), scipy.io.loadmat(path)["instance"])
+def test_the_first_volumes_of_3d_shapenets_are_what_scipy_reads(real_data, tmp_path):
+    path = tmp_path / "shape.mat"
+    contents = list(first_files(real_data / "3dshapenets_chair_train.tar.xz", ".mat", 60))
+    assert len(contents) == 60
+    for content in contents:
+        path.write_bytes(content)
+        assert np.array_equal(load_voxels(path).values.numpy(), scipy.io.loadmat(path)["instance"])
 
 
 @pytest.mark.slow
 def test_all_volumes_of_3d_shapenets(unpacked):
-    for path in sorted(unpacked("3dshapenets_chair_train.tar.xz").rglob("*.mat")):
+    paths = sorted(unpacked("3dshapenets_chair_train.tar.xz").rglob("*.mat"))
+    assert len(paths) == 889 * 12
+    for path in paths:
         grid = load_voxels(path)
         assert (grid.resolution, bool(grid.values.any())) == (30, True), path
