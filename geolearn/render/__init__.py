@@ -1,5 +1,6 @@
 """From cameras to images: conventions, rigs, the rasterizer, views, volumes. Imports without PyTorch3D."""
 
+from geolearn.render.accelerate import accelerate_pytorch3d
 from geolearn.render.conventions import (
     from_colmap,
     from_opencv,
@@ -17,6 +18,7 @@ from geolearn.render.volumes import absorption_only, emission_absorption, visual
 __all__ = [
     "MeshRasterizer",
     "absorption_only",
+    "accelerate_pytorch3d",
     "camera_rig",
     "emission_absorption",
     "from_colmap",
