@@ -1,7 +1,16 @@
 """Pure functions on tensors and records. Numba is imported when a kernel first runs, not here."""
 
+from geolearn.ops.occupancy import occupancy_from_depth, occupancy_from_scan
 from geolearn.ops.segments import scatter, segment_csr
 from geolearn.ops.surface_samples import SurfaceSamples, sample_surface
 from geolearn.ops.voxelization import voxelize
 
-__all__ = ["SurfaceSamples", "sample_surface", "scatter", "segment_csr", "voxelize"]
+__all__ = [
+    "SurfaceSamples",
+    "occupancy_from_depth",
+    "occupancy_from_scan",
+    "sample_surface",
+    "scatter",
+    "segment_csr",
+    "voxelize",
+]
