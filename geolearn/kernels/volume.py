@@ -20,13 +20,14 @@ def _position(origin, direction, t):
 
 
 @parallel_kernel
-def sample_along_rays(grids, origins, directions, first, count, step, samples):
-    """Fill `samples` (V, P, S, C), which comes as zeros.
+def sample_along_rays(grids, origins, directions, first, count, start, step, samples):
+    """Fill `samples` (T, C), which comes as zeros.
 
     Args:
         grids: (B, R, R, R, C). View v sees grid v // (V / B).
         origins: float64 (V, 3); directions: float64 (V, P, 3).
-        first, count: int64 (V, P), which samples of each ray to take; count <= S.
+        first, count: int64 (V, P), which samples of each ray to take.
+        start: int64 (V, P), the row of each ray's first sample.
         step: distance between samples.
     """
     views, pixels = first.shape
@@ -44,12 +45,12 @@ def sample_along_rays(grids, origins, directions, first, count, step, samples):
                     for k in range(max(iz, 0), min(iz + 2, size)):
                         weight = (1.0 - abs(x - i)) * (1.0 - abs(y - j)) * (1.0 - abs(z - k))
                         for c in range(channels):
-                            samples[view, pixel, s, c] += weight * grid[i, j, k, c]
+                            samples[start[view, pixel] + s, c] += weight * grid[i, j, k, c]
 
 
 @parallel_kernel
-def scatter_to_grids(gradients, origins, directions, first, count, step, grids):
-    """Add the gradients (V, P, S, C) of samples to `grids` (B, R, R, R, C): the transpose of `sample_along_rays`.
+def scatter_to_grids(gradients, origins, directions, first, count, start, step, grids):
+    """Add the gradients (T, C) of samples to `grids` (B, R, R, R, C): the transpose of `sample_along_rays`.
 
     A work item owns some planes of one grid and visits every ray, so each cell sums its samples in ray order whatever
     the number of threads.
@@ -76,7 +77,7 @@ def scatter_to_grids(gradients, origins, directions, first, count, step, grids):
                             for k in range(max(iz, 0), min(iz + 2, size)):
                                 weight = (1.0 - abs(x - i)) * (1.0 - abs(y - j)) * (1.0 - abs(z - k))
                                 for c in range(channels):
-                                    grid[i, j, k, c] += weight * gradients[view, pixel, s, c]
+                                    grid[i, j, k, c] += weight * gradients[start[view, pixel] + s, c]
 
 
 @kernel
@@ -91,7 +92,7 @@ def _samples_between(low, high, origin, direction, first, step):
 
 
 @parallel_kernel
-def gradient_along_rays(grids, gradients, origins, directions, first, count, step, to_origins, to_directions):
+def gradient_along_rays(grids, gradients, origins, directions, first, count, start, step, to_origins, to_directions):
     """Fill `to_origins` and `to_directions` (V, P, 3), which come as zeros: the gradient of every ray's own line."""
     views, pixels = first.shape
     size, channels = grids.shape[1], grids.shape[4]
@@ -109,7 +110,7 @@ def gradient_along_rays(grids, gradients, origins, directions, first, count, ste
                         wx, wy, wz = 1.0 - abs(x - i), 1.0 - abs(y - j), 1.0 - abs(z - k)
                         value = 0.0
                         for c in range(channels):
-                            value += gradients[view, pixel, s, c] * grid[i, j, k, c]
+                            value += gradients[start[view, pixel] + s, c] * grid[i, j, k, c]
                         # a weight falls with the distance from its cell: -1 from the lower one, +1 from the upper
                         slopes = (
                             (2 * (i - ix) - 1) * wy * wz * value,
@@ -122,45 +123,46 @@ def gradient_along_rays(grids, gradients, origins, directions, first, count, ste
 
 
 @parallel_kernel
-def composite(alphas, emissions, inclusive, images, weights):
-    """Fill `images` (M, C) and `weights` (M,), which come as zeros, with sum_i w_i e_i and sum_i w_i.
+def composite(alphas, emissions, start, count, inclusive, images, weights):
+    """Fill `images` (M, C) and `weights` (M,), which come as zeros, with sum_i w_i e_i and sum_i w_i of every ray.
 
-    w_i = a_i prod_{j<i} (1 - a_j), times (1 - a_i) where `inclusive`. `alphas` (M, S), `emissions` (M, S, C).
+    w_i = a_i prod_{j<i} (1 - a_j), times (1 - a_i) where `inclusive`. `alphas` (T,) and `emissions` (T, C) hold the
+    samples of ray m in the rows start[m] to start[m] + count[m].
     """
-    for ray in prange(alphas.shape[0]):
+    for ray in prange(len(start)):
         transmission = 1.0
-        for s in range(alphas.shape[1]):
-            alpha = alphas[ray, s]
+        for s in range(start[ray], start[ray] + count[ray]):
+            alpha = alphas[s]
             weight = transmission * alpha
             transmission *= 1.0 - alpha
             if inclusive:
                 weight *= 1.0 - alpha
             weights[ray] += weight
-            for c in range(emissions.shape[2]):
-                images[ray, c] += weight * emissions[ray, s, c]
+            for c in range(emissions.shape[1]):
+                images[ray, c] += weight * emissions[s, c]
 
 
 @parallel_kernel
-def composite_backward(alphas, emissions, inclusive, to_images, to_weights, to_alphas, to_emissions):
-    """Fill `to_alphas` (M, S) and `to_emissions` (M, S, C), from the gradients of `images` and `weights`.
+def composite_backward(alphas, emissions, start, count, inclusive, to_images, to_weights, to_alphas, to_emissions):
+    """Fill `to_alphas` (T,) and `to_emissions` (T, C), from the gradients of `images` and `weights`.
 
     With T_i = prod_{j<i} (1 - a_j), E_i the gradient of w_i and B_i what lies behind i as seen from there,
     B_{i-1} = a_i E_i + (1 - a_i) B_i and dL/da_i = T_i (E_i - B_i): no division, so opaque samples are no special case.
     """
-    for ray in prange(alphas.shape[0]):
+    for ray in prange(len(start)):
         transmission = 1.0
-        for s in range(alphas.shape[1]):
-            to_alphas[ray, s] = transmission
-            transmission *= 1.0 - alphas[ray, s]
+        for s in range(start[ray], start[ray] + count[ray]):
+            to_alphas[s] = transmission
+            transmission *= 1.0 - alphas[s]
         behind = 0.0
-        for s in range(alphas.shape[1] - 1, -1, -1):
-            alpha, transmission = alphas[ray, s], to_alphas[ray, s]
+        for s in range(start[ray] + count[ray] - 1, start[ray] - 1, -1):
+            alpha, transmission = alphas[s], to_alphas[s]
             weight, slope = alpha, 1.0  # of the sample itself, and its derivative by alpha
             if inclusive:
                 weight, slope = alpha * (1.0 - alpha), 1.0 - 2.0 * alpha
             energy = to_weights[ray]
-            for c in range(emissions.shape[2]):
-                energy += to_images[ray, c] * emissions[ray, s, c]
-                to_emissions[ray, s, c] = transmission * weight * to_images[ray, c]
-            to_alphas[ray, s] = transmission * (slope * energy - behind)
+            for c in range(emissions.shape[1]):
+                energy += to_images[ray, c] * emissions[s, c]
+                to_emissions[s, c] = transmission * weight * to_images[ray, c]
+            to_alphas[s] = transmission * (slope * energy - behind)
             behind = weight * energy + (1.0 - alpha) * behind

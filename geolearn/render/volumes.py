@@ -28,7 +28,7 @@ from typing import Literal
 import torch
 
 from geolearn.errors import InvalidInputError, unknown_name
-from geolearn.render.marching import composite, pixel_rays, sample_along_rays
+from geolearn.render.marching import Samples, composite, pixel_rays, sample_along_rays
 from geolearn.structures import Cameras, VoxelGrid
 from geolearn.typing import Bool, Float, Tensor
 
@@ -72,8 +72,8 @@ def visual_hull(
     grids = _batch(values, "values", highest=math.inf)
     length = step if _known(mode) == "physical" else 1.0
 
-    def form(samples: Tensor) -> Tensor:
-        return -torch.expm1(-length * samples.sum(1))
+    def form(samples: Samples) -> Tensor:
+        return -torch.expm1(-length * samples.summed())
 
     return _images(form, values, grids, cameras, step, origin, voxel_size, paired)[..., 0, :, :]
 
@@ -97,8 +97,9 @@ def absorption_only(
     scale = density * step / grids.shape[-1]
     _known(mode)
 
-    def form(samples: Tensor) -> Tensor:
-        return composite(_alphas(samples[..., 0], mode, step, scale), samples[..., :0])[1][:, None]
+    def form(samples: Samples) -> Tensor:
+        alphas = _alphas(samples.values[:, 0], mode, step, scale)
+        return composite(alphas, samples.values[:, :0], samples.count)[1][:, None]
 
     return _images(form, values, grids, cameras, step, origin, voxel_size, paired)[..., 0, :, :]
 
@@ -143,11 +144,11 @@ def emission_absorption(
     step = 1.0 if step is None else step
     scale = density * step / grids.shape[-1]
 
-    def form(samples: Tensor) -> Tensor:
-        alphas, emitted = _alphas(samples[..., 0], mode, step, scale), samples[..., 1:]
-        images, weights = composite(alphas, emitted, inclusive=mode != "physical")
+    def form(samples: Samples) -> Tensor:
+        alphas, emitted = _alphas(samples.values[:, 0], mode, step, scale), samples.values[:, 1:]
+        images, weights = composite(alphas, emitted, samples.count, inclusive=mode != "physical")
         if mode == "reference":
-            opacity = composite(alphas, emitted[..., :0])[1]
+            opacity = composite(alphas, emitted[:, :0], samples.count)[1]
             images = images * (opacity / (weights + 1e-8))[:, None]
         return images
 
@@ -156,7 +157,7 @@ def emission_absorption(
 
 
 def _images(
-    form: Callable[[Tensor], Tensor],
+    form: Callable[[Samples], Tensor],
     values: VoxelGrid | Tensor,
     grids: Float[Tensor, "B C R R R"],
     cameras: Cameras,
@@ -165,7 +166,7 @@ def _images(
     voxel_size: float | None,
     paired: bool,
 ) -> Float[Tensor, "*images channels H W"]:
-    """The images of `grids`, made from `values` where these lie; `form` turns samples (M, S, C) into pixels (M, C')."""
+    """Images of `grids`, which lie where `values` does; `form` turns the samples of M rays into pixels (M, C')."""
     if not 0 < step < math.inf:
         raise InvalidInputError(f"step: expected a finite number of voxels > 0, got {step}")
     if paired and len(cameras) != len(grids):
@@ -179,7 +180,7 @@ def _images(
         centres, directions = centres.repeat(len(grids), 1), directions.repeat(len(grids), 1, 1)
     samples = sample_along_rays(grids, centres, directions, step)
     views = (len(cameras),) if paired or _single(values) else (len(grids), len(cameras))
-    pixels = form(samples.flatten(0, 1))
+    pixels = form(samples)
     return pixels.reshape(*views, cameras.height, cameras.width, pixels.shape[1]).movedim(-1, -3)
 
 

@@ -48,6 +48,14 @@ def test_hull_of_a_slab_counts_its_planes(distance: float, first: int, last: int
         assert float(image) == pytest.approx(1 - math.exp(-0.3 * (last - first)), abs=1e-6)
 
 
+def test_paper_adds_up_samples_whatever_their_distance() -> None:
+    """Twice as many samples are twice the thickness on paper, and the same picture in physics."""
+    twice = 1 - math.exp(-2 * 0.1 * 4)
+    assert float(visual_hull(slab(0.1, 2, 6), along_x(1.0), mode="paper", step=0.5)) == pytest.approx(twice, abs=1e-6)
+    once = 1 - math.exp(-0.1 * 4)
+    assert float(visual_hull(slab(0.1, 2, 6), along_x(1.0), step=0.5)) == pytest.approx(once, abs=1e-6)
+
+
 @pytest.mark.parametrize("step", [0.05, 0.5, 2.0])
 def test_hull_of_a_slab_seen_at_an_angle(step: float) -> None:
     """A ray at an angle t to the normal sees n / cos(t) voxels of an n-voxel slab that is wide enough."""
@@ -312,9 +320,10 @@ def test_gradcheck_from_grid_and_camera_to_image(inclusive: bool) -> None:
 
     def render(grids: torch.Tensor, K: torch.Tensor, pose: torch.Tensor) -> tuple[torch.Tensor, ...]:
         origins, directions = marching.pixel_rays(K, pose, 2, 3)
-        samples = marching.sample_along_rays(grids, (origins + 0.5) * 3 - 0.5, directions, 0.6).flatten(0, 1)
-        image, weight = marching.composite(samples[..., 0], samples[..., 1:], inclusive=inclusive)
-        return image, weight, 1 - torch.exp(-samples[..., 0].sum(1))
+        samples = marching.sample_along_rays(grids, (origins + 0.5) * 3 - 0.5, directions, 0.6)
+        alphas, light = samples.values[:, 0], samples.values[:, 1:]
+        image, weight = marching.composite(alphas, light, samples.count, inclusive=inclusive)
+        return image, weight, 1 - torch.exp(-samples.summed())
 
     assert float(render(grids, K, pose)[0].detach().std()) > 0.01
     assert torch.autograd.gradcheck(render, (grids, K, pose), eps=1e-6, atol=1e-7, rtol=1e-5)
@@ -332,8 +341,9 @@ def test_public_gradients_equal_float64() -> None:
     origins, directions = marching.pixel_rays(K, pose, 2, 3)
     origins = (origins + 0.5) * 3 - 0.5
     first, count = marching.samples_inside(origins, directions, 3, 1.0)
-    samples = marching.sample_along_rays_plain(grids, origins, directions, first, 1.0, int(count.max())).flatten(0, 1)
-    plain = marching.composite_plain(samples[..., 0], samples[..., 1:])[0].reshape(2, 2, 3, 1).movedim(-1, -3)
+    samples = marching.sample_plain(grids, origins, directions, first, count, 1.0)
+    plain = marching.composite_plain(samples[:, 0], samples[:, 1:], count.flatten())[0]
+    plain = plain.reshape(2, 2, 3, 1).movedim(-1, -3)
     torch.testing.assert_close(image.double(), plain, atol=1e-5, rtol=1e-5)
     for ours, expected in zip(actual, torch.autograd.grad(plain, [grids, K, pose], upstream.double()), strict=True):
         torch.testing.assert_close(ours.double(), expected, atol=1e-5, rtol=1e-4)
@@ -349,40 +359,66 @@ def test_kernels_equal_plain_torch() -> None:
     lines = origins.requires_grad_(), directions.requires_grad_()
     first, count = marching.samples_inside(origins, directions, 5, 0.7)
     samples = marching.sample_along_rays(grids, *lines, 0.7)
-    plain = marching.sample_along_rays_plain(grids, *lines, first, 0.7, samples.shape[2])
-    past = torch.arange(samples.shape[2]) >= count[..., None]
-    assert 0 < int(past.sum()) < past.numel()
-    torch.testing.assert_close(samples, plain, atol=1e-12, rtol=0)
-    upstream = torch.rand(samples.shape, generator=generator, dtype=torch.float64)
-    for a, b in zip(*(torch.autograd.grad(s, [grids, *lines], upstream) for s in (samples, plain)), strict=True):
+    assert torch.equal(samples.count, count.flatten())
+    assert 0 < int((count == 0).sum()) < count.numel() - 20
+    plain = marching.sample_plain(grids, *lines, first, count, 0.7)
+    torch.testing.assert_close(samples.values, plain, atol=1e-12, rtol=0)
+    upstream = torch.rand(plain.shape, generator=generator, dtype=torch.float64)
+    for a, b in zip(*(torch.autograd.grad(s, [grids, *lines], upstream) for s in (samples.values, plain)), strict=True):
         torch.testing.assert_close(a, b, atol=1e-10, rtol=1e-10)
 
-    alphas = torch.rand(50, 9, generator=generator, dtype=torch.float64)
-    alphas[torch.rand(50, 9, generator=generator) < 0.2] = 1.0
-    alphas[torch.rand(50, 9, generator=generator) < 0.2] = 0.0
-    emissions = torch.randn(50, 9, 2, generator=generator, dtype=torch.float64)
+    count = torch.tensor([0, 9, 1, 0, 30, 2, 8, 0])
+    alphas = torch.rand(50, generator=generator, dtype=torch.float64)
+    alphas[torch.rand(50, generator=generator) < 0.2] = 1.0
+    alphas[torch.rand(50, generator=generator) < 0.2] = 0.0
+    emissions = torch.randn(50, 2, generator=generator, dtype=torch.float64)
+    upstream = torch.randn(8, 3, generator=generator, dtype=torch.float64)
     for inclusive in (False, True):
         results = []
         for function in (marching.composite, marching.composite_plain):
             a, e = alphas.clone().requires_grad_(), emissions.clone().requires_grad_()
-            image, weight = function(a, e, inclusive=inclusive)
-            slope = torch.autograd.grad((image * emissions[:, 0]).sum() + (weight**2).sum(), [a, e])
+            image, weight = function(a, e, count, inclusive=inclusive)
+            slope = torch.autograd.grad((torch.cat([image, weight[:, None]], dim=1) * upstream).sum(), [a, e])
             results.append((image, weight, *slope))
         for ours, expected in zip(*results, strict=True):
             torch.testing.assert_close(ours, expected, atol=1e-12, rtol=1e-10)
+
+
+def test_plain_samples_are_what_torch_interpolates() -> None:
+    generator = torch.Generator().manual_seed(8)
+    grids = torch.rand(2, 3, 5, 5, 5, generator=generator)
+    origins = torch.tensor([[9.0, 2.2, 2.6], [2.2, 1.3, 2.9]])
+    directions = torch.nn.functional.normalize(torch.randn(2, 40, 3, generator=generator), dim=-1)
+    first, count = marching.samples_inside(origins, directions, 5, 0.7)
+    plain = marching.sample_plain(grids, origins, directions, first, count, 0.7)
+    row = 0
+    for view, ray in np.ndindex(2, 40):
+        t = (torch.arange(40) + 0.5) * 0.7
+        points = origins[view] + t[:, None] * directions[view, ray]
+        where = ((points + 0.5) * 2 / 5 - 1).flip(-1).reshape(1, 1, 1, -1, 3)
+        values = torch.nn.functional.grid_sample(grids[view : view + 1], where, align_corners=False)[0, :, 0, 0].T
+        begin, n = int(first[view, ray]), int(count[view, ray])
+        torch.testing.assert_close(plain[row : row + n], values[begin : begin + n], atol=1e-5, rtol=0)
+        outside = torch.ones(40, dtype=torch.bool)
+        outside[begin : begin + n] = False
+        assert float(values[outside].abs().max()) < 1e-5  # nothing is left out
+        row += n
+    assert row == len(plain) > 100
 
 
 def test_same_bits_for_any_number_of_threads() -> None:
     generator = torch.Generator().manual_seed(7)
     grid = torch.rand(1, 1, 20, 20, 20, generator=generator).requires_grad_()
     light = torch.rand(1, 3, 20, 20, 20, generator=generator).requires_grad_()
-    rig = camera_rig("sphere", count=3, size=16)
+    rig = camera_rig("sphere", count=3, size=64)
+    pose = rig.world_to_camera.requires_grad_()
+    rig = Cameras(rig.K, pose, 64, 64)
     before, results = torch.get_num_threads(), []
     try:
         for threads in (1, 2, 4):
             torch.set_num_threads(threads)
             image = emission_absorption(grid, light, rig)
-            results.append((image, *torch.autograd.grad(image, [grid, light], torch.ones_like(image))))
+            results.append((image, *torch.autograd.grad(image, [grid, light, pose], torch.ones_like(image))))
     finally:
         torch.set_num_threads(before)
     for other in results[1:]:
