@@ -33,6 +33,10 @@ types: env ## static types
 check: test lint types ## everything that has to pass before a change lands
 
 env: $(STAMP) ## create the environment from the lock
+	@# An environment kept between checkouts serves the one that called last.
+	@[ "$$(cat $(VENV)/.checkout 2>/dev/null)" = "$(CURDIR)" ] || { \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
+	  echo "$(CURDIR)" > $(VENV)/.checkout; }
 
 $(STAMP): requirements/lock.txt
 	$(BASE_PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(f"the lock is for Python 3.11, this is {v[0]}.{v[1]}; set BASE_PYTHON=python3.11" if v != (3, 11) else 0)'
@@ -40,7 +44,6 @@ $(STAMP): requirements/lock.txt
 	$(BASE_PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements/lock.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	touch $(STAMP)
 
 # torch-scatter has no wheel: compiled once (minutes) and kept per torch version. Without a compiler its tests skip.
