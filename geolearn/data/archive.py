@@ -15,7 +15,6 @@ from geolearn.data.places import how_to_get
 from geolearn.errors import DatasetError
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-CHUNK = 1 << 20
 # Also bounds the number of files, so that an archive of empty files cannot fill a disk's inodes.
 MAX_MEMBERS = 1_000_000
 
@@ -70,9 +69,9 @@ def unpack(archive: Path, target: Path, *, max_bytes: int) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             partial = path.with_name(path.name + ".part")
             with partial.open("wb") as file:
-                written = _copy(stream, file, size)
-            if written != size:
-                raise DatasetError(f"{archive}: member {name!r} has {written:,} bytes, its header says {size:,}")
+                shutil.copyfileobj(stream, file)  # stops at the stated size
+            if partial.stat().st_size != size:
+                raise EOFError(f"{partial.stat().st_size:,} bytes where its header says {size:,}")
             partial.replace(path)
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise DatasetError(f"{archive}: member {name!r} is both a file and a folder ({error})") from error
@@ -81,14 +80,6 @@ def unpack(archive: Path, target: Path, *, max_bytes: int) -> None:
             raise
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise DatasetError(f"{archive}: damaged or incomplete at {name!r} ({reason}); get the file again") from error
-
-
-def _copy(stream: Any, file: Any, size: int) -> int:
-    """At most one byte more than `size`, whatever the compressed stream goes on to produce."""
-    written = 0
-    while written <= size and (block := stream.read(min(CHUNK, size + 1 - written))):
-        written += file.write(block)
-    return written
 
 
 def _zip_members(archive: Path) -> Iterator[tuple[str, int, Any]]:

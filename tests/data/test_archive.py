@@ -96,12 +96,14 @@ def test_a_bomb_is_refused_before_it_fills_the_disk(kind, tmp_path):
     assert not (tmp_path / "out" / "bomb.bin").exists()
 
 
-def test_a_header_that_lies_about_the_size_is_refused(tmp_path):
+@pytest.mark.parametrize("stated", [100, 9000])
+def test_a_header_that_lies_about_the_size_is_refused(stated, tmp_path):
     path = write_zip(tmp_path / "x.zip", {"a.bin": bytes(5000)})
     data = path.read_bytes()
-    path.write_bytes(data.replace((5000).to_bytes(4, "little"), (100).to_bytes(4, "little")))
-    with pytest.raises(DatasetError, match=r"a\.bin"):
+    path.write_bytes(data.replace((5000).to_bytes(4, "little"), stated.to_bytes(4, "little")))
+    with pytest.raises(DatasetError, match=r"damaged or incomplete at 'a\.bin'"):
         unpack(path, tmp_path / "out", max_bytes=1 << 20)
+    assert not (tmp_path / "out" / "a.bin").exists()
 
 
 def test_a_file_that_is_also_a_folder_is_refused(tmp_path):

@@ -76,9 +76,10 @@ def test_ranks_share_the_same_global_batches(world_size):
         assert torch.equal(torch.cat([piece.data for piece in together]), batch.data)
 
 
-@pytest.mark.parametrize("count, world_size", [(23, 2), (23, 4), (9, 4), (8, 2), (1, 3), (5, 4)])
-def test_without_drop_last_every_rank_has_as_much_and_nothing_is_missing(count, world_size):
-    loaders = [VoxelBatches(split(count), 2, seed=3, rank=r, world_size=world_size) for r in range(world_size)]
+@pytest.mark.parametrize("batch_size", [1, 2, 4])
+@pytest.mark.parametrize("count, world_size", [(23, 2), (23, 4), (13, 2), (9, 4), (8, 2), (1, 3), (5, 4)])
+def test_without_drop_last_every_rank_has_as_much_and_nothing_is_missing(count, world_size, batch_size):
+    loaders = [VoxelBatches(split(count), batch_size, seed=3, rank=r, world_size=world_size) for r in range(world_size)]
     sizes = [[len(batch.keys) for batch in loader] for loader in loaders]
     assert all(size == sizes[0] for size in sizes)
     assert len(sizes[0]) == len(loaders[0])
