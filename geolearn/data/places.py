@@ -26,7 +26,9 @@ def cache_folder(name: str, root: PathLike | None = None) -> Path:
 def raw_folders() -> list[Path]:
     """Where raw data is looked for: `$GEOLEARN_RAW`, `./data`, and `../shared/data` beside a checkout."""
     named = [Path(part) for part in os.environ.get("GEOLEARN_RAW", "").split(os.pathsep) if part]
-    return [*named, Path("data"), datasets_folder().parent.parent / "shared" / "data"]
+    datasets = datasets_folder()
+    beside = [datasets.parent.parent / "shared" / "data"] if datasets.name == "datasets" else []  # else: installed
+    return [*named, Path("data"), *beside]
 
 
 def find_raw(manifest: Manifest) -> Path | None:

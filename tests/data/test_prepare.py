@@ -156,7 +156,8 @@ def test_another_source_does_not_continue_the_old_one(modelnet_zip, tmp_path):
             prepare_dataset("modelnet10", modelnet_zip)
     files = modelnet_files()
     files["ModelNet10/bed/train/bed_0001.off"] = off_text(99)
-    other = write_zip(tmp_path / "other" / "ModelNet10.zip", files) if (tmp_path / "other").mkdir() is None else None
+    (tmp_path / "other").mkdir()
+    other = write_zip(tmp_path / "other" / "ModelNet10.zip", files)
     expected = tree_digest(prepare_dataset("modelnet10", other, tmp_path / "straight"))
     assert tree_digest(prepare_dataset("modelnet10", other)) == expected
 
@@ -383,3 +384,13 @@ def test_generated_data_needs_no_preparation(small_dataset):
     small_dataset("modelnet10", manifest_text("modelnet10", "generated", ["bed"], {"train": [3]}))
     with pytest.raises(DatasetError, match="nothing to prepare"):
         prepare_dataset("modelnet10")
+
+
+def test_an_installed_package_looks_for_no_checkout(modelnet_zip, tmp_path, monkeypatch):
+    installed = tmp_path / "site-packages" / "geolearn" / "_datasets"
+    installed.parent.mkdir(parents=True)
+    (tmp_path / "checkout" / "datasets").rename(installed)
+    monkeypatch.setattr("geolearn.data.manifest.datasets_folder", lambda: installed)
+    monkeypatch.setattr("geolearn.data.places.datasets_folder", lambda: installed)
+    with pytest.raises(DatasetError, match=r"put it in one of: data; or run"):
+        ShapeDataset("modelnet10")
