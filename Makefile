@@ -28,7 +28,7 @@ lint: env ## style checks
 	$(BIN)/ruff format --check .
 
 types: env ## static types
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 check: test lint types ## everything that has to pass before a change lands
 

@@ -49,7 +49,7 @@ EXTRAS["all"] = sorted({need for name in EXTRAS.keys() - {"scatter", "cluster", 
 setup(
     name="geolearn",
     version=VERSION,
-    description="Learning on 3D geometry: voxel, multi-view and mesh networks, and shape fitting, on one set of loaders.",
+    description="Learning on 3D geometry: voxel, multi-view and mesh networks, and fitting shapes to images",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",
