@@ -51,7 +51,7 @@ def read_mat(data: bytes, source: str) -> Grid:
         if at + 8 + size > len(data) or len(names) >= _MOST_VARIABLES:
             raise damaged(source, place, f"variable {len(names)} has {size} bytes, only {len(data) - at - 8} are left")
         content = memoryview(data)[at + 8 : at + 8 + size]
-        at += 8 + size + (0 if kind == _COMPRESSED else -size % 8)
+        at += 8 + size
         name, values = _read_variable(kind, content, len(data), order, source, place)
         names.append(name)
         if values is not None:

@@ -79,7 +79,6 @@ def fan(count: Array) -> Array:
 
 def merge_identical(corners: Array) -> tuple[Array, Array]:
     """Merge equal positions: float32 (C, 3) -> unique positions in order of first use, int64 (C,) which one each is."""
-    corners = corners + np.float32(0)  # -0.0 becomes 0.0, so that equal numbers have equal bits
     order = np.lexsort(corners.T)  # stable: among equals the first use comes first
     ordered = corners[order]
     is_new = np.ones(len(corners), dtype=bool)

@@ -40,8 +40,8 @@ def test_a_tetrahedron_by_hand():
 
 def test_inside_out_has_negative_volume_even_far_from_the_origin():
     good = tetrahedron()
-    flipped = Mesh(good.verts + 1024, good.faces[:, [0, 2, 1]])
-    assert describe_mesh(flipped)["volume"] == pytest.approx(-1 / 6, rel=1e-9)
+    flipped = Mesh(4 * good.verts + 2**20, good.faces[:, [0, 2, 1]])  # whole numbers: exact in float32
+    assert describe_mesh(flipped)["volume"] == pytest.approx(-64 / 6, rel=1e-14)
 
 
 def test_one_face_turned_over():

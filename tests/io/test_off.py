@@ -66,6 +66,7 @@ def test_the_same_square(tmp_path, text):
         ("OFF\n3 1 0\n0 0 0\n0 inf 0\n0 0 1e39\n3 0 1 2", "line 4: 2 of 3 vertices .* NaN, infinite or beyond float32"),
         ("OFF\n3 1 0\n0 0 0\n0 0\n0 0 1\n3 0 1 2", "line 4: expected 3 numbers for a vertex, got 2"),
         ("OFF\n3 1 0\n0 0 0\n0 0 0 1\n0 0 1\n3 0 1 2", "line 4: expected 3 numbers for a vertex, got 4"),
+        ("OFF\n3 1 0\n0 0 0 1 1 1 1 1\n0 0 1\n0 1 1\n3 0 1 2", "line 3: expected 3 numbers for a vertex, got 8"),
         (f"OFF\n4 0 0\n{VERTS}", "an empty mesh: 4 vertices and 0 faces"),
         ("OFF\n0 0 0\n", "an empty mesh: 0 vertices and 0 faces"),
         ("OFF BINARY\n", "the variant 'OFF BINARY' is not supported"),
