@@ -18,7 +18,7 @@ from geolearn.io.damage import damaged
 from geolearn.io.files import read_regular
 from geolearn.typing import Array, Float
 
-MAX_PIXELS = 100_000_000  # decoded, 1.2 GB as float32 RGB; a small file can claim far more
+MAX_PIXELS = 80_000_000  # 1 GB as float32 RGB; a small file can claim far more. Pillow's own limit is 89 million
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP")  # of the many that Pillow opens, some by starting other programs
 _DEEP_GREY = ("I;16", "I;16B", "I")  # 16 bits a pixel
 _GREY = ("1", "L", "LA", *_DEEP_GREY)

@@ -12,6 +12,7 @@ import torch
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from geolearn.errors import InvalidInputError
 from geolearn.typing import Float, Int, Tensor
 
 
@@ -118,7 +119,15 @@ def composite(
 
     `count` says how many samples each ray has. Without `inclusive` the sum of weights is 1 - prod_i (1 - a_i), the
     opacity.
+
+    Raises:
+        InvalidInputError: the counts do not add up to the number of samples.
     """
+    if not int(count.sum()) == len(alphas) == len(emissions):  # a kernel would read beyond the arrays
+        raise InvalidInputError(
+            f"count: expected counts that add up to the {len(alphas)} samples (emissions: {len(emissions)}), "
+            f"got {int(count.sum())}"
+        )
     if alphas.device.type == "cpu":
         return _Composite.apply(alphas, emissions, count, inclusive)
     return composite_plain(alphas, emissions, count, inclusive=inclusive)

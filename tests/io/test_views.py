@@ -221,8 +221,9 @@ def test_kinds_of_pictures(tmp_path: Path, mode: str, expected: float) -> None:
     frame = {"file_path": f"a.{extension}", "transform_matrix": np.eye(4).tolist()}
     write_json(tmp_path / "transforms.json", {"fl_x": 10, "frames": [frame]})
     views = load_views(tmp_path)
+    tolerance = 1.5 / 255 if mode == "CMYK" else 1e-6  # a JPEG
     assert views.images.shape == (1, 1 if mode in ("L", "1", "I;16", "LA") else 3, 6, 4)
-    torch.testing.assert_close(views.images, torch.full_like(views.images, expected), atol=1.5 / 255, rtol=0)
+    torch.testing.assert_close(views.images, torch.full_like(views.images, expected), atol=tolerance, rtol=0)
     assert (views.masks is not None) == (mode in ("LA", "RGBA"))
     torch.testing.assert_close(views.cameras.K[0], torch.tensor([[10.0, 0, 2], [0, 10, 3], [0, 0, 1]]))
 
@@ -405,13 +406,13 @@ def png_claiming(width: int, height: int) -> bytes:
     )
 
 
-@pytest.mark.parametrize("side", [10_001, 12_000, 60_000])
+@pytest.mark.parametrize("side", [9_000, 12_000, 60_000])
 def test_pictures_that_claim_too_much_are_not_decoded(tmp_path: Path, side: int) -> None:
     """Above our limit, above Pillow's warning, above its error: one message for all."""
     document = nerfstudio_scene(tmp_path)
     (tmp_path / "images/1.png").write_bytes(png_claiming(side, side))
     write_json(tmp_path / "transforms.json", {k: v for k, v in document.items() if k not in ("w", "h")})
-    with pytest.raises(MeshFormatError, match=r"1.png: the header: claims .* pixels, more than 100,000,000"):
+    with pytest.raises(MeshFormatError, match=r"1.png: the header: claims .* pixels, more than 80,000,000"):
         load_views(tmp_path)
 
 

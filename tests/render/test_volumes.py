@@ -467,6 +467,11 @@ def test_refusals(values, options: dict, message: str) -> None:
         visual_hull(values, along_x(1.0), **options)
 
 
+def test_counts_must_add_up() -> None:
+    with pytest.raises(InvalidInputError, match=r"add up to the 3 samples .* got 4"):
+        marching.composite(torch.zeros(3), torch.zeros(3, 1), torch.tensor([1, 3]))
+
+
 @pytest.mark.usefixtures("as_installed")
 def test_refusals_of_opacities_light_and_modes() -> None:
     grid, light = torch.zeros(R, R, R), torch.zeros(3, R, R, R)
