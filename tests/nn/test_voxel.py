@@ -33,4 +33,4 @@ def test_residual_gradients():
     torch.manual_seed(0)
     block = VoxelResidual(2).double()
     torch.nn.init.normal_(block.conv2.weight)
-    assert torch.autograd.gradcheck(block, torch.randn(2, 2, 3, 3, 3, dtype=torch.float64, requires_grad=True))
+    assert torch.autograd.gradcheck(block, torch.randn(2, 2, 2, 2, 2, dtype=torch.float64, requires_grad=True))
