@@ -37,12 +37,16 @@ def count_beams(origins, points, hits, misses):
         t, last = _part_inside(origin, point, size)
         if t > last:
             continue
+        touches_only = False
         for axis in range(3):
             end, start = np.floor(point[axis]), np.floor(origin[axis] + t * (point[axis] - origin[axis]))
             start = min(max(start, 0.0), size - 1.0)  # where it enters through a face of the grid
             step[axis] = 1 if point[axis] > origin[axis] else -1
             start = min(start, end) if step[axis] > 0 else max(start, end)  # not beyond the end by rounding
             cell[axis], left[axis] = int(start), abs(end - start)
+            touches_only |= start < 0.0 or start >= size  # it ends on the grid's far face, which is outside
+        if touches_only:
+            continue
         while True:
             nearest = 0
             for axis in range(3):

@@ -65,8 +65,13 @@ def test_random_beams(seed):
     check(points, origins, size)
 
 
+def test_a_beam_that_ends_on_the_far_face_from_outside_meets_no_cell():
+    hits, misses = counts([[0.0, 4.5, 0.0]], [[0.0, 4.0, 0.0]], 4)
+    assert hits.sum() == misses.sum() == 0
+
+
 @given(st.lists(st.integers(-4, 12), min_size=6, max_size=6))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=1000, deadline=None)
 def test_beams_between_lattice_points_and_cell_centres(coordinates):
     """Along faces, edges and diagonals of cells, where several crossings fall together."""
     halves = np.array(coordinates) / 2
