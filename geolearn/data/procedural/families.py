@@ -11,7 +11,7 @@ Build = Callable[[Draw, Assembly], None]
 
 @dataclass(frozen=True)
 class Family:
-    """Shapes of one kind, in its own frame: Z up, front towards -Y, standing on z = 0 near the origin."""
+    """Shapes of one kind, in its own frame: Z up, front towards -Y, around the z axis."""
 
     name: str
     part_names: tuple[str, ...]

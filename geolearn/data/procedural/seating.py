@@ -74,7 +74,7 @@ def _chair_legs(draw: Draw, a: Assembly, x: float, y: float, under: float, top: 
         tip = radius * draw.uniform("leg_taper", 0.55, 1.0)
         for (fx, fy), (px, py) in zip(feet, spots, strict=True):
             a.add("leg", leg((fx, fy, 0.0), (px, py, socket), tip, radius, sides))
-        if draw.chance("stretchers", 0.8 if stool else 0.35):
+        if draw.chance("stretchers", 1.0 if stool else 0.35):
             share = draw.uniform("stretcher_height", 0.2, 0.5)
             at = [
                 ((1 - share) * fx + share * px, (1 - share) * fy + share * py, share * socket)

@@ -1,5 +1,6 @@
 """One procedural shape: built from a seed, deformed by its attributes, sampled by split and index."""
 
+import contextlib
 import hashlib
 import math
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ import torch
 
 from geolearn.data.procedural.assembly import Assembly, Draw, known_volume
 from geolearn.data.procedural.attributes import Attribute
-from geolearn.data.procedural.families import FAMILIES
+from geolearn.data.procedural.families import FAMILIES, Family
 from geolearn.data.procedural.union import BadUnionError, on_grid, rounded, unite
 from geolearn.errors import InvalidInputError, unknown_name
 from geolearn.structures import Mesh
@@ -19,7 +20,7 @@ from geolearn.typing import Array, Float, Tensor
 VERSION = 1
 SPLITS = ("train", "val", "test")
 ATTEMPTS = 20
-STRETCH = (0.75, 1.33)
+STRETCH = (0.7, 1.4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +29,8 @@ class Shape:
 
     Attributes:
         family: one of `procedural.CLASSES`.
-        mesh: Z up, front towards -Y (before `azimuth_rad`), watertight, with `face_labels` into `part_names`.
+        mesh: watertight, Z up, lowest point at z = 0, front towards -Y before it was turned; its `face_labels` are
+            places in `part_names`.
         part_names: every part the family can have, in label order; a shape need not have all.
         parameters: the drawn choices it was built from (options by position); a deformation leaves them as they were.
         volume: exact volume of the mesh where the construction knows it, else None.
@@ -61,30 +63,30 @@ def make_shape(family: str, *, seed: int, azimuth_rad: float = 0.0) -> Shape:
     entry = FAMILIES[family]
     if not math.isfinite(azimuth_rad):
         raise InvalidInputError(f"azimuth_rad: expected a finite angle, got {azimuth_rad}")
-    failure: BadUnionError | None = None
     for attempt in range(ATTEMPTS):
         draw = Draw(f"geolearn procedural {VERSION} {family} {seed} {attempt}")
-        assembly = Assembly(entry.part_names)
-        entry.build(draw, assembly)
-        scale = np.array([draw.uniform(f"stretch_{axis}", *STRETCH) for axis in "xyz"])
-        solids = [on_grid(solid.scaled(scale)) for solid in assembly.solids]
-        try:
-            verts, faces, labels = unite(solids, assembly.labels)
-        except BadUnionError as error:
-            failure = error
-            continue
-        return Shape(
-            family=family,
-            mesh=Mesh(
-                _tensor(rounded(_turn(verts, azimuth_rad))), torch.from_numpy(faces), torch.from_numpy(labels), family
-            ),
-            part_names=entry.part_names,
-            parameters=draw.parameters,
-            volume=known_volume(solids),
-            azimuth_rad=azimuth_rad,
-            handles=tuple(handle.carried(scale.__mul__) for handle in assembly.attributes),
-        )
-    raise InvalidInputError(f"seed {seed}: no watertight {family} in {ATTEMPTS} attempts ({failure}); use another seed")
+        with contextlib.suppress(BadUnionError):
+            return _build(entry, draw, azimuth_rad)
+    raise InvalidInputError(f"seed: no watertight {family} in {ATTEMPTS} attempts from {seed}; use another seed")
+
+
+def _build(entry: Family, draw: Draw, azimuth_rad: float) -> Shape:
+    assembly = Assembly(entry.part_names)
+    entry.build(draw, assembly)
+    scale = np.array([draw.uniform(f"stretch_{axis}", *STRETCH) for axis in "xyz"])
+    solids = [on_grid(solid.scaled(scale)) for solid in assembly.solids]
+    verts, faces, labels = unite(solids, assembly.labels)
+    floor = np.array((0.0, 0.0, verts[:, 2].min()))
+    turned = torch.from_numpy(rounded(_turn(verts - floor, azimuth_rad)).astype(np.float32))
+    return Shape(
+        family=entry.name,
+        mesh=Mesh(turned, torch.from_numpy(faces), torch.from_numpy(labels), entry.name),
+        part_names=entry.part_names,
+        parameters=draw.parameters,
+        volume=known_volume(solids),
+        azimuth_rad=azimuth_rad,
+        handles=tuple(handle.carried(lambda points: points * scale - floor) for handle in assembly.attributes),
+    )
 
 
 def sample(split: str, index: int, *, seed: int = 0, aligned: bool = False) -> tuple[str, int, Shape]:
@@ -174,7 +176,3 @@ def _turn(points: Float[Array, "N 3"], angle_rad: float) -> Float[Array, "N 3"]:
     cos, sin = math.cos(angle_rad), math.sin(angle_rad)
     x, y, z = points.T
     return np.stack([cos * x - sin * y, sin * x + cos * y, z], axis=1)
-
-
-def _tensor(array: Float[Array, "V 3"]) -> Float[Tensor, "V 3"]:
-    return torch.from_numpy(array.astype(np.float32))

@@ -6,14 +6,16 @@ Sines and cosines come from `math`, one number at a time: NumPy's vectorised one
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
 
 from geolearn.typing import Array, Float, Int
 
-Point = tuple[float, float, float]
-Point2 = tuple[float, float]
+Number = float | int
+Point = tuple[Number, Number, Number]
+Point2 = tuple[Number, Number]
 ORIGIN: Point = (0.0, 0.0, 0.0)
 
 
@@ -42,7 +44,7 @@ class Solid:
         volume = None if self.volume is None else self.volume * math.prod(factors.tolist())
         return replace(self, verts=self.verts * factors, volume=volume)
 
-    def turned(self, degrees: float, axis: int = 2, centre: Point = (0.0, 0.0, 0.0)) -> "Solid":
+    def turned(self, degrees: Number, axis: int = 2, centre: Point = (0.0, 0.0, 0.0)) -> "Solid":
         """Rotated counter-clockwise about `axis` (0, 1, 2 = x, y, z) through `centre`."""
         first, second = (axis + 1) % 3, (axis + 2) % 3
         cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
@@ -52,7 +54,7 @@ class Solid:
         turned[:, second] = sin * local[:, first] + cos * local[:, second]
         return replace(self, verts=turned + np.array(centre), is_box=False)
 
-    def moved(self, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> "Solid":
+    def moved(self, x: Number = 0.0, y: Number = 0.0, z: Number = 0.0) -> "Solid":
         return replace(self, verts=self.verts + np.array((x, y, z)))
 
 
@@ -62,33 +64,35 @@ def loft(rings: Sequence[Sequence[Point]], apexes: tuple[Point | None, Point | N
     An end is closed by a fan around its apex, or around the ring's first point where the apex is None (convex rings).
     The rings may run either way round: faces are turned outward by the sign of the volume.
     """
-    verts = np.array(rings, dtype=np.float64)
-    count, around = verts.shape[:2]
-    index = np.arange(count * around, dtype=np.int64).reshape(count, around)
-    a, b = index[:-1], np.roll(index[:-1], -1, axis=1)
-    c, d = np.roll(index[1:], -1, axis=1), index[1:]
-    faces = [np.stack([a, b, c], -1).reshape(-1, 3), np.stack([a, c, d], -1).reshape(-1, 3)]
-    verts = verts.reshape(-1, 3)
-    for ring, apex in ((index[0, ::-1], apexes[0]), (index[-1], apexes[1])):
-        if apex is None:
-            rim = np.stack([ring[1:-1], ring[2:]], -1)
-            hub = ring[0]
-        else:
-            rim = np.stack([ring, np.roll(ring, -1)], -1)
-            hub = len(verts)
-            verts = np.vstack([verts, apex])
-        faces.append(np.column_stack([np.full(len(rim), hub), rim]))
-    return _outward(verts, np.concatenate(faces))
+    count, around = len(rings), len(rings[0])
+    verts = [point for ring in rings for point in ring] + [apex for apex in apexes if apex is not None]
+    return _outward(np.array(verts, dtype=np.float64), _skin(count, around, apexes[0] is None, apexes[1] is None))
 
 
 def loop(rings: Sequence[Sequence[Point]]) -> Solid:
     """A skin through rings whose last joins the first, such as a torus."""
-    verts = np.array(rings, dtype=np.float64)
-    index = np.arange(verts.shape[0] * verts.shape[1], dtype=np.int64).reshape(verts.shape[:2])
-    a, b = index, np.roll(index, -1, axis=1)
-    c, d = np.roll(b, -1, axis=0), np.roll(index, -1, axis=0)
-    faces = np.concatenate([np.stack([a, b, c], -1).reshape(-1, 3), np.stack([a, c, d], -1).reshape(-1, 3)])
-    return _outward(verts.reshape(-1, 3), faces)
+    verts = np.array([point for ring in rings for point in ring], dtype=np.float64)
+    index = np.arange(len(verts), dtype=np.int64).reshape(len(rings), -1)
+    return _outward(verts, _bands(np.vstack([index, index[:1]])))
+
+
+@cache
+def _skin(count: int, around: int, flat_start: bool, flat_end: bool) -> Int[Array, "F 3"]:
+    """Faces of a loft; an apex that closes an end comes after the rings."""
+    index = np.arange(count * around, dtype=np.int64).reshape(count, around)
+    faces, apex = [_bands(index)], count * around
+    for ring, flat in ((index[0, ::-1], flat_start), (index[-1], flat_end)):
+        rim = np.stack([ring[1:-1], ring[2:]], -1) if flat else np.stack([ring, np.roll(ring, -1)], -1)
+        faces.append(np.column_stack([np.full(len(rim), ring[0] if flat else apex), rim]))
+        apex += not flat
+    return np.concatenate(faces)
+
+
+def _bands(index: Int[Array, "S K"]) -> Int[Array, "F 3"]:
+    """Two triangles per quadrilateral between neighbouring rings."""
+    a, b = index[:-1], np.roll(index[:-1], -1, axis=1)
+    c, d = np.roll(index[1:], -1, axis=1), index[1:]
+    return np.concatenate([np.stack([a, b, c], -1).reshape(-1, 3), np.stack([a, c, d], -1).reshape(-1, 3)])
 
 
 def box(low: Point, high: Point) -> Solid:
@@ -96,15 +100,15 @@ def box(low: Point, high: Point) -> Solid:
     x = (low[0], high[0], high[0], low[0])
     y = (low[1], low[1], high[1], high[1])
     solid = loft([[(x[i], y[i], z) for i in range(4)] for z in (low[2], high[2])])
-    return replace(solid, volume=math.prod(b - a for a, b in zip(low, high, strict=True)), is_box=True)
+    return replace(solid, volume=float(math.prod(b - a for a, b in zip(low, high, strict=True))), is_box=True)
 
 
-def prism(outline: Sequence[Point2], low: float, high: float, taper: float = 1.0) -> Solid:
+def prism(outline: Sequence[Point2], low: Number, high: Number, taper: Number = 1.0) -> Solid:
     """A convex outline in the xy plane, extruded from z = low to high, where it is `taper` times as large."""
     return loft([[(x * s, y * s, z) for x, y in outline] for z, s in ((low, 1.0), (high, taper))])
 
 
-def leg(foot: Point, top: Point, foot_radius: float, top_radius: float, sides: int = 4) -> Solid:
+def leg(foot: Point, top: Point, foot_radius: Number, top_radius: Number, sides: int = 4) -> Solid:
     """A straight bar with horizontal ends; four sides make a square bar of half width `radius`."""
     reach = math.sqrt(2.0) if sides == 4 else 1.0
     outline = circle(reach, sides, phase=45.0 if sides == 4 else 0.0)
@@ -135,13 +139,13 @@ def ellipsoid(centre: Point, radii: Point, segments: int = 12, rings: int = 6) -
     return lathe(profile, segments).warped(lambda verts: verts * np.array(radii) + np.array(centre))
 
 
-def ring(radius: float, thickness: float, z: float, segments: int = 16, sides: int = 6) -> Solid:
+def ring(radius: Number, thickness: Number, z: Number, segments: int = 16, sides: int = 6) -> Solid:
     """A horizontal torus around the vertical axis."""
     section = circle(thickness, sides)
     return loop([[((radius + r) * c, (radius + r) * s, z + h) for r, h in section] for c, s in circle(1.0, segments)])
 
 
-def tube(path: Sequence[Point], radius: float | Sequence[float], sides: int = 8) -> Solid:
+def tube(path: Sequence[Point], radius: Number | Sequence[Number], sides: int = 8) -> Solid:
     """A round bar along a polyline, its section turned as little as possible from corner to corner."""
     points = np.array(path, dtype=np.float64)
     radii = [radius] * len(path) if isinstance(radius, (int, float)) else radius
@@ -161,23 +165,25 @@ def tube(path: Sequence[Point], radius: float | Sequence[float], sides: int = 8)
     return loft(rings)
 
 
-def circle(radius: float, count: int, phase: float = 0.0) -> list[Point2]:
+def circle(radius: Number, count: int, phase: Number = 0.0) -> list[Point2]:
     """`count` points counter-clockwise on a circle, the first at `phase` degrees."""
     angles = [math.radians(phase + 360.0 * i / count) for i in range(count)]
     return [(radius * math.cos(t), radius * math.sin(t)) for t in angles]
 
 
-def rounded(half_x: float, half_y: float, power: float = 4.0, count: int = 20) -> list[Point2]:
+def rounded(half_x: Number, half_y: Number, power: Number = 4.0, count: int = 20) -> list[Point2]:
     """A superellipse |x/a|^p + |y/b|^p = 1: power 2 is an ellipse, larger ones a rectangle with soft corners."""
 
     def bent(value: float) -> float:
         return math.copysign(abs(value) ** (2.0 / power), value)
 
-    # half a step off the axes, so that no corner of the outline falls on an axis
-    return [(half_x * bent(c), half_y * bent(s)) for c, s in circle(1.0, count, phase=180.0 / count)]
+    # half a step off the axes, so that no corner falls on an axis, and as large as asked for all the same
+    corners = [(bent(c), bent(s)) for c, s in circle(1.0, count, phase=180.0 / count)]
+    wide, deep = max(x for x, _ in corners), max(y for _, y in corners)
+    return [(half_x * x / wide, half_y * y / deep) for x, y in corners]
 
 
 def _outward(verts: Float[Array, "V 3"], faces: Int[Array, "F 3"]) -> Solid:
-    a, b, c = verts[faces[:, 0]], verts[faces[:, 1]], verts[faces[:, 2]]
-    volume = float((a * np.cross(b, c)).sum())
-    return Solid(verts, faces if volume > 0 else faces[:, ::-1].copy())
+    a, b, c = verts[faces.T]
+    turns = (a * np.cross(b, c)).sum()  # six times the volume
+    return Solid(verts, faces if turns > 0 else faces[:, ::-1])

@@ -22,21 +22,22 @@ def shelf(draw: Draw, a: Assembly) -> None:
     foot = draw.uniform("foot", 0.0, 0.16)
     over = draw.uniform("overshoot", 0.0, 0.08)
     roof = high - over if style == "posts" else high
-    levels = np.linspace(foot, roof - t, count).tolist()
+    inset = 0.0 if style == "stepped" else 0.004  # boards lie a little inside what holds them
+    levels = np.linspace(foot, roof - t - (0.006 if style == "case" else 0.0), count).tolist()
     shrink = draw.uniform("step", 0.1, 0.45) if style == "stepped" else 0.0
     for i, z in enumerate(levels):
         half = d * (1.0 - shrink * i / (count - 1))
-        a.add("board", box((-w, d - 2 * half, z), (w, d - 0.002, z + t)))
+        a.add("board", box((-w + inset, d - 2 * half + inset, z), (w - inset, d - inset, z + t)))
     if style == "posts":
         p = draw.uniform("post", 0.012, 0.03)
-        for x in (-w + p - 0.004, w - p + 0.004):
-            for y in (-d + p - 0.004, d - p + 0.004):
+        for x in (-w + p, w - p):
+            for y in (-d + p, d - p):
                 a.add("side", box((x - p, y - p, 0.0), (x + p, y + p, high)))
         if draw.chance("cross_bar", 0.5):
             a.add("back", box((-w + 0.02, d - 0.02, 0.55 * high), (w - 0.02, d - 0.006, 0.55 * high + 0.05)))
     elif style == "case":
-        for x0, x1 in ((-w - 0.01, -w + t), (w - t, w + 0.01)):
-            a.add("side", box((x0, -d - 0.004, 0.0), (x1, d, high + 0.006)))
+        for x0, x1 in ((-w, -w + t), (w - t, w)):
+            a.add("side", box((x0, -d, 0.0), (x1, d, high)))
     else:
         steps = list(pairwise(levels))
         for i, (z0, z1) in enumerate(steps):

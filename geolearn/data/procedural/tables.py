@@ -102,7 +102,8 @@ def _desk_supports(draw: Draw, a: Assembly, w: float, d: float, under: float, so
     wide = w * draw.uniform("drawer_width", 0.4, 0.62)
     rows = draw.whole("drawers", 2, 4)
     lift = 0.05 if draw.chance("raised", 0.4) else 0.0
-    for side in (-1, 1) if draw.chance("both_sides", 0.5) else (1,):
+    both = draw.chance("both_sides", 0.5)
+    for side in (-1, 1) if both else (1,):
         x0, x1 = sorted((side * 0.96 * w, side * (0.96 * w - wide)))
         a.add("leg", box((x0, -0.9 * d, lift), (x1, 0.94 * d, socket)))
         if lift:
@@ -112,12 +113,11 @@ def _desk_supports(draw: Draw, a: Assembly, w: float, d: float, under: float, so
         edges = np.linspace(lift + 0.01, under - 0.01, rows + 1).tolist()
         for z0, z1 in pairwise(edges):
             a.add("drawer", *_drawer(x0 + 0.012, x1 - 0.012, -0.9 * d, z0 + 0.006, z1 - 0.006))
-    if not a.attributes or draw.parameters["both_sides"] == 0.0:
+    if not both:
         a.add("leg", box((-0.96 * w, -0.9 * d, 0.0), (-0.96 * w + 0.04, 0.94 * d, socket)))
     if draw.chance("back_panel", 0.6):
         low = draw.uniform("back_panel_low", 0.1, 0.6) * under
         a.add("leg", box((-0.94 * w, 0.86 * d, low), (0.94 * w, 0.9 * d, socket)))
-    a.describe(shift("leg height", Z, {0.0: 0.0, under: 1.0}, (0.0, under)))
 
 
 def _drawer(x0: float, x1: float, front: float, z0: float, z1: float) -> list[Solid]:

@@ -14,6 +14,7 @@ from geolearn.typing import Array, Float, Int
 GRID = 2.0**-16
 TOLERANCE = 5e-5  # edges shorter than this are collapsed
 THIN = 2.0  # grid steps: a face less high than this is merged into a neighbour
+HOPELESS = 0.25  # grid steps: a face less high than this must not be left
 
 
 class BadUnionError(Exception):
@@ -73,7 +74,7 @@ def unite(
 
 def _without_slivers(
     cells: Int[Array, "V 3"], faces: Int[Array, "F 3"], labels: Int[Array, " F"]
-) -> tuple[Int[Array, "F 3"], Int[Array, " F"]]:
+) -> tuple[Int[Array, "G 3"], Int[Array, " G"]]:
     """Remove faces that rounding made a point, a line or nearly one, keeping the surface closed.
 
     A face with two equal corners is dropped: its two other edges have become one. A thin face is merged with its
@@ -81,7 +82,7 @@ def _without_slivers(
     thicker than before; this moves the surface by less than the face was thick.
 
     Raises:
-        BadUnionError: a face without area is left.
+        BadUnionError: a face with next to no area is left.
     """
     distinct = (faces != np.roll(faces, 1, axis=1)).all(1)
     faces, labels = faces[distinct], labels[distinct]
@@ -96,7 +97,7 @@ def _without_slivers(
             faces[pair], labels[pair[0]] = recut, labels[pair[1]]
         else:
             stuck.add(tuple(faces[thin[0]].tolist()))
-    if (heights == 0.0).any():
+    if heights.min() < HOPELESS:
         raise BadUnionError("a face without area")
     return faces, labels
 

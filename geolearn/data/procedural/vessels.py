@@ -158,5 +158,5 @@ def bottle(draw: Draw, a: Assembly) -> None:
         shift("shoulder height", Z, {high: 0.0, top: 1.0}, (high, top)),
         shift("neck height", Z, {top: 0.0, end - 0.05: 1.0}, (top, end)),
         swell("body diameter", (X, Y), wide, crest, ramp(Z, {high: 1.0, top: 0.0})),
-        swell("neck diameter", (X, Y), slim, (0.0, 0.0, end), ramp(Z, {high: 0.0, top: 1.0})),
+        swell("neck diameter", (X, Y), 0.85 * slim, (0.0, 0.0, end), ramp(Z, {high: 0.0, top: 1.0})),
     )
