@@ -40,9 +40,7 @@ def describe_mesh(mesh: Mesh) -> dict[str, Any]:
     faces_per_edge, same_direction = _edges(faces[~repeats], len(verts))
     watertight = len(faces_per_edge) > 0 and bool((faces_per_edge == 2).all())
     oriented = not same_direction
-    # Measured from the middle, where the sum of the signed cones loses least to rounding.
-    middle = triangles.mean(axis=(0, 1)) if len(faces) else np.zeros(3)
-    volume = float((normals * (triangles[:, 0] - middle)).sum() / 6)
+    volume = float((normals * triangles[:, 0]).sum() / 6)
     return {
         "vertices": len(verts),
         "faces": len(faces),
