@@ -156,11 +156,12 @@ def _placed(doc: Document, accessor: int, positions: Array, matrix: Array) -> Ar
     where = f"accessors[{accessor}]"
     if positions.shape[1] != 3:
         raise damaged(doc.source, where, "expected 3-vectors as POSITION")
-    points = positions.astype(np.float64)
-    if positions.dtype.kind != "f" and doc.member(doc.entry("accessors", accessor), "normalized", bool, where, False):
-        points = np.maximum(points / np.iinfo(positions.dtype).max, -1)
-    if not np.array_equal(matrix, np.eye(4)):
-        with np.errstate(over="ignore", invalid="ignore"):
+    normalized = doc.member(doc.entry("accessors", accessor), "normalized", bool, where, False)
+    with np.errstate(over="ignore", invalid="ignore"):  # NaN and what overflows are refused below
+        points = positions.astype(np.float64)
+        if normalized and positions.dtype.kind != "f":
+            points = np.maximum(points / np.iinfo(positions.dtype).max, -1)
+        if not np.array_equal(matrix, np.eye(4)):
             points = points @ matrix[:3, :3].T + matrix[:3, 3]
     return to_positions(points, doc.source, lambda row: f"{where}, vertex {row}")
 

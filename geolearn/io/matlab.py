@@ -124,7 +124,8 @@ def _values(body: bytes, variable: _Variable, order: str, source: str, place: st
         raise damaged(source, place, f"shape {shape} of {stored} needs {needed} bytes, got {len(raw)}")
     values = np.frombuffer(raw, dtype=stored).reshape(variable.shape, order="F")
     if array_class in ("f8", "f4"):  # MATLAB stores whole doubles in fewer bytes
-        return values.astype(array_class)
+        with np.errstate(over="ignore", invalid="ignore"):  # NaN and infinity are refused with the values
+            return values.astype(array_class)
     return values
 
 

@@ -180,4 +180,5 @@ def _row_dtype(element: Element, lengths: dict[int, int]) -> np.dtype:
 
 def _widened(values: Array) -> Array:
     """As native float64 or int64."""
-    return values.astype(np.float64 if values.dtype.kind == "f" else np.int64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN, refused with the positions
+        return values.astype(np.float64 if values.dtype.kind == "f" else np.int64)

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 import tracemalloc
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -404,6 +405,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--formats", nargs="*", default=list(EXTENSIONS), choices=list(EXTENSIONS))
     arguments = parser.parse_args()
+    warnings.simplefilter("error")  # as in the test suite: a reader must not warn either
     print(f"{'format':12}{'files':>8}{'loaded':>8}{'refused':>8}{'slowest':>12}{'peak':>10}")
     for kind in arguments.formats:
         tally = run(kind, arguments.count, Path(tempfile.mkdtemp(prefix=f"fuzz-{kind}-")))

@@ -88,6 +88,14 @@ def test_without_a_scene_every_root_is_shown(tmp_path):
     assert load(tmp_path, document, binary).verts.shape == (12, 3)
 
 
+def test_a_signalling_nan_is_refused_without_a_warning(tmp_path):
+    document, binary = scene()
+    with pytest.raises(
+        MeshFormatError, match=r"accessors\[0\], vertex 0: 1 of 4 vertices have a coordinate that is NaN"
+    ):
+        load(tmp_path, document, b"\1\0\xa0\x7f" + binary[4:])
+
+
 def gltf_with_uri(folder, uri: str):
     document, _ = scene()
     document["buffers"][0]["uri"] = uri

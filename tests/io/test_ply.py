@@ -118,6 +118,7 @@ def with_count(data: bytes, old: str, new: str) -> bytes:
         (with_count(LITTLE, "vertex 3", "vertex 9"), "promises 9 rows of vertex, at least 12 bytes each"),
         (with_count(LITTLE, "vertex 3", "vertex 999999999999"), "promises 999999999999 rows of vertex"),
         (with_count(LITTLE, "uchar", "uint8").replace(b"\3" + bytes(12), b"\xff" + bytes(12)), "the row of face"),
+        (LITTLE.replace(b"\x80\x3f", b"\xa0\x7f"), "3 of 3 vertices have a coordinate that is NaN"),  # a signalling NaN
         (LITTLE[:-4] + b"\3\0\0\0", f"byte {FACE_AT}: 1 of 3 face corners name none of the 3 vertices; the first is 3"),
         (LITTLE[:-4] + b"\xff\xff\xff\xff", "the first is -1"),
         (HEADER.format("ascii").replace("vertex 3", "vertex 0").replace("face 1", "face 0"), "0 vertices and 0 faces"),
