@@ -13,7 +13,7 @@ import torch
 from numba import njit
 
 # OpenMP first: TBB warns and switches off where an old TBB is loaded, and workqueue aborts on concurrent calls.
-numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
+numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]  # type: ignore[attr-defined]
 
 _forked = False
 _one_team = threading.Lock()
@@ -64,7 +64,7 @@ def parallel_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def call(*arguments: Any) -> Any:
-        threads = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)
+        threads = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
         if threads == 1 or _forked or not _one_team.acquire(blocking=False):
             return builds[False](*arguments)
         try:
