@@ -51,6 +51,7 @@ SOLIDS = [
     ("square leg", leg((3, 0, 0), (0, 0, 2), 0.5, 0.5), 2.0),
     ("round leg", leg((3, 0, 0), (0, 0, 2), 0.5, 0.5, 10), 0.25 * polygon_area(10) * 2),
     ("cylinder", lathe([(0, 0), (2, 0), (2, 3), (0, 3)], 12), 4 * polygon_area(12) * 3),
+    ("frustum", lathe([(0, 0), (2, 0), (1, 3), (0, 3)], 12), polygon_area(12) * (4 + 2 + 1)),
     ("cone off the axis", lathe([(0, 0), (2, 0), (0, 3)], 12, (4, 5)), 4 * polygon_area(12)),
     ("cup", lathe([(0, 0), (2, 0), (2, 3), (1, 3), (1, 1), (0, 1)], 8), polygon_area(8) * (4 * 3 - 1 * 2)),
     ("straight tube", tube([(0, 0, 0), (3, 4, 0)], 0.5, 6), 0.25 * polygon_area(6) * 5),

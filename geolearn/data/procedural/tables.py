@@ -28,7 +28,7 @@ def table(draw: Draw, a: Assembly) -> None:
         a.add("top", box((-w, -d, under), (w, d, top)))
     else:
         a.add("top", prism(rounded(w, d, 5.0 if outline == "soft" else 2.0, 24), under, top))
-    inset = 0.66 if outline in ("round", "oval") else draw.uniform("inset", 0.78, 0.95)
+    inset = {"round": 0.66, "oval": 0.66, "soft": 0.82}.get(outline) or draw.uniform("inset", 0.78, 0.95)
     x, y, socket = w * inset, d * inset, (under + top) / 2
     sized = "top diameter" if outline == "round" else "top length"
     a.describe(
