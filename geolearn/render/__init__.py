@@ -13,6 +13,7 @@ from geolearn.render.conventions import (
 )
 from geolearn.render.rasterizer import MeshRasterizer, rasterize_meshes
 from geolearn.render.rigs import camera_rig
+from geolearn.render.views import render_views
 from geolearn.render.volumes import absorption_only, emission_absorption, visual_hull
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "from_opengl",
     "from_pytorch3d",
     "rasterize_meshes",
+    "render_views",
     "to_colmap",
     "to_opencv",
     "to_opengl",
