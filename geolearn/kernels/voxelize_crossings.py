@@ -1,4 +1,7 @@
-"""Caps that close a mesh with holes, and signed crossings of upward rays with a closed mesh."""
+"""Caps that close a mesh with holes, and signed crossings of upward rays with a closed mesh.
+
+After a change here touch `voxelize_winding.py`: Numba's cache on disk does not see a change of a callee.
+"""
 
 import numpy as np
 from scipy.sparse import coo_array

@@ -1,10 +1,12 @@
 """Exact signs of orientation determinants for float64 points.
 
 After Shewchuk, "Adaptive precision floating-point arithmetic and fast robust geometric predicates" (Discrete &
-Computational Geometry 18, 1997). A float64 expression near zero has an uncertain sign. These functions add the terms
-of the determinant as an expansion, a list of float64 numbers of growing magnitude whose exact sum is the determinant,
-so the sign is that of the last one. They cost about a microsecond and are called only where a plain evaluation with
-an error bound is undecided. Exact as long as no product of three coordinates underflows or overflows.
+Computational Geometry 18, 1997). A plain float64 value that exceeds the bound on its rounding error has the right sign.
+Else the terms of the determinant are added as an expansion, a list of float64 numbers of growing magnitude whose exact
+sum is the determinant, so that the last one has its sign. Exact as long as no product of three coordinates underflows
+or overflows.
+
+After a change here touch the files that import it: Numba's cache on disk does not see a change of a callee.
 """
 
 import numpy as np
@@ -68,6 +70,10 @@ def _sign(expansion, length):
 @kernel
 def orientation_2d(ax, ay, bx, by, cx, cy):
     """Sign of (b - a) x (c - a): 1 where a, b, c turn counter-clockwise, 0 where they lie on a line."""
+    left, right = (ax - cx) * (by - cy), (ay - cy) * (bx - cx)
+    error = 4 * 2.0**-53 * (abs(left) + abs(right))
+    if abs(left - right) > error or error == 0.0:
+        return int(left > right) - int(left < right)
     terms = np.empty(16)
     length = _add_product(terms, 0, ax, by, 1.0)
     length = _add_product(terms, length, -ay, bx, 1.0)
@@ -81,6 +87,17 @@ def orientation_2d(ax, ay, bx, by, cx, cy):
 @kernel
 def orientation_3d(a, b, c, x, y, z):
     """Sign of ((b - p) x (c - p)) . (a - p) for the point p = (x, y, z): on which side of the plane abc p lies."""
+    ax, ay, az, bx, by, bz, cx, cy, cz = (
+        a[0] - x, a[1] - y, a[2] - z, b[0] - x, b[1] - y, b[2] - z, c[0] - x, c[1] - y, c[2] - z
+    )  # fmt: skip
+    value = ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)
+    size = (
+        abs(ax) * (abs(by * cz) + abs(bz * cy))
+        + abs(ay) * (abs(bz * cx) + abs(bx * cz))
+        + abs(az) * (abs(bx * cy) + abs(by * cx))
+    )
+    if abs(value) > 8 * 2.0**-53 * size or size == 0.0:
+        return int(value > 0.0) - int(value < 0.0)
     p = (x, y, z)
     # A difference of two float64 is exactly a float64 and a tail; the tail is mostly zero.
     difference = np.empty((3, 3, 2))

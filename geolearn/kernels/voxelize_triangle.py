@@ -9,6 +9,8 @@ on the given float64 coordinates.
 
 In the frame of a triangle u, v, w are a permutation of the axes with w the longest of its normal: rows of cells are
 walked along u, columns along v, and each column holds about three cells along w, so the work grows with the cells met.
+
+After a change here touch `voxelize_surface.py`: Numba's cache on disk does not see a change of a callee.
 """
 
 import numpy as np
@@ -32,7 +34,7 @@ def _line(slope_p, slope_q, ap, aq):
 def _outline(a, b, c, turn, turn_error, reach):
     """Three lines ((slope, slope, constant), ...) that are all >= 0 on the cells a projected triangle meets.
 
-    `turn` is twice the signed area. Also the bound on the error of their values.
+    `turn` is twice the signed area. Also the bound on the error of their values, and the sign of `turn`.
     """
     ab_p, ab_q, bc_p, bc_q, ca_p, ca_q = b[0] - a[0], b[1] - a[1], c[0] - b[0], c[1] - b[1], a[0] - c[0], a[1] - c[1]
     ab, bc, ca = abs(ab_p) + abs(ab_q), abs(bc_p) + abs(bc_q), abs(ca_p) + abs(ca_q)
@@ -46,39 +48,47 @@ def _outline(a, b, c, turn, turn_error, reach):
             _line(-sign * bc_q, sign * bc_p, b[0], b[1]),
             _line(-sign * ca_q, sign * ca_p, c[0], c[1]),
             error,
+            sign,
         )
     # Seen edge-on: the line through the three points, from both sides. The box axes limit its length.
     if bc >= ab and bc >= ca:
         ab_p, ab_q = bc_p, bc_q
     elif ca >= ab:
         ab_p, ab_q = ca_p, ca_q
-    return _line(-ab_q, ab_p, c[0], c[1]), _line(ab_q, -ab_p, c[0], c[1]), (0.0, 0.0, 1.0 + error), error
+    return _line(-ab_q, ab_p, c[0], c[1]), _line(ab_q, -ab_p, c[0], c[1]), (0.0, 0.0, 1.0 + error), error, 0.0
 
 
 @kernel
-def _meets_outline_exactly(a, b, c, i, j):
-    """Is no edge of the triangle (or of the segment that it is seen as) between it and cell (i, j)?"""
-    turn = orientation_2d(a[0], a[1], b[0], b[1], c[0], c[1])
+def _reaches_exactly(p, q, sign, i, j):
+    """Is a corner of cell (i, j) on the line through p and q, or to its left (its right for a sign of -1)?
+
+    The corner farthest to that side decides; a difference of two floats has the right sign.
+    """
+    corner_i = float(i + 1 if (p[1] - q[1]) * sign > 0.0 else i)
+    corner_j = float(j + 1 if (q[0] - p[0]) * sign > 0.0 else j)
+    return orientation_2d(p[0], p[1], q[0], q[1], corner_i, corner_j) * sign >= 0.0
+
+
+@kernel
+def _meets_outline_exactly(a, b, c, turn, i, j):
+    """Is cell (i, j) on the inner side of all edges, or of the line that an edge-on triangle is seen as?"""
     for p, q in ((a, b), (b, c), (c, a)):
-        above = below = False
-        for corner in range(4):
-            side = orientation_2d(p[0], p[1], q[0], q[1], float(i + (corner & 1)), float(j + (corner >> 1)))
-            above = above or side >= 0
-            below = below or side <= 0
-        if (turn >= 0 and not above) or (turn <= 0 and not below):
+        if turn >= 0.0 and not _reaches_exactly(p, q, 1.0, i, j):
+            return False
+        if turn <= 0.0 and not _reaches_exactly(p, q, -1.0, i, j):
             return False
     return True
 
 
 @kernel
 def _meets_outline(lines, a, b, c, i, j):
-    first, second, third, error = lines
+    first, second, third, error, turn = lines
     value = min(
         first[0] * i + first[1] * j + first[2],
         second[0] * i + second[1] * j + second[2],
         third[0] * i + third[1] * j + third[2],
     )
-    return value > error or (value >= -error and _meets_outline_exactly(a, b, c, i, j))
+    return value > error or (value >= -error and _meets_outline_exactly(a, b, c, turn, i, j))
 
 
 @kernel
@@ -110,7 +120,7 @@ def _clip(line, error, i, low, high):
 
 @kernel
 def _clip_row(lines, i, low, high):
-    first, second, third, error = lines
+    first, second, third, error, _ = lines
     low, high = _clip(first, error, i, low, high)
     low, high = _clip(second, error, i, low, high)
     return _clip(third, error, i, low, high)
@@ -147,6 +157,8 @@ def _mark(grid, strides, a, b, c, low, high, normal, error, reach):
     # n . (cell's centre - a), within half the extent of the cube along n where the plane meets the cell.
     plane_error = _PLANE_ERROR * (error[0] + error[1] + error[2]) * reach
     radius = 0.5 * (abs(nu) + abs(nv) + abs(nw))
+    if error[0] == 0.0 and error[1] == 0.0:  # it lies along an axis, so that the box has decided
+        radius = np.inf
     offset = 0.5 * (nu + nv + nw) - (nu * a[0] + nv * a[1] + nw * a[2])
     tall = abs(nw) * 2.0**-20 > plane_error  # else the plane says too little about w
     per_w = 1.0 / nw if tall else 0.0

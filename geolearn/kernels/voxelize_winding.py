@@ -163,8 +163,13 @@ def fill_wound(surface: np.ndarray, points: np.ndarray, faces: np.ndarray) -> No
     starts, layers = triangles_by_layer(closed, surface.shape[0])
     if len(corners):
         corners = corners[np.argsort(_interleaved_bits(corners.mean(1)), kind="stable")]
+    _mark_wound(surface, closed, signs, starts, layers, *_grow_tree(corners))
+
+
+def _grow_tree(corners: np.ndarray) -> tuple[np.ndarray, int, np.ndarray, np.ndarray, np.ndarray]:
+    """The tree over triangles (F, 3, 3), as `_winding_number` takes it."""
     leaves = 1 << max(math.ceil(len(corners) / _LEAF) - 1, 0).bit_length()
     centre, squared_radius = np.zeros((2 * leaves - 1, 3)), np.zeros(2 * leaves - 1)
     moments = np.zeros((2 * leaves - 1, 12))
     _expand_groups(corners, leaves - 1, centre, squared_radius, moments)
-    _mark_wound(surface, closed, signs, starts, layers, corners, leaves - 1, centre, squared_radius, moments)
+    return corners, leaves - 1, centre, squared_radius, moments

@@ -5,7 +5,7 @@ import pytest
 import torch
 import trimesh
 
-from geolearn.kernels.voxelize_winding import fill_wound
+from geolearn.kernels.voxelize_winding import _grow_tree, _interleaved_bits, _winding_number, fill_wound
 
 
 def winding_numbers(points, faces, size) -> np.ndarray:
@@ -58,6 +58,29 @@ def test_a_bowl_with_a_level_rim_through_cell_centres():
     points, faces = ball(centre=(8, 8, 8.5))
     bowl = faces[points[faces].mean(1)[:, 2] < 8.5]
     check(points, bowl, 16)
+
+
+@pytest.mark.parametrize("flip", [1, -1])
+def test_a_flat_rim_through_cell_centres_inside_a_ball(flip):
+    """An open box whose rim is the plane z = 8.5: a cap in that plane would be met, and missed, by cell centres."""
+    box = trimesh.creation.box(bounds=[[5, 5, 5], [11, 11, 8.5]])
+    walls = np.asarray(box.faces)[~(box.vertices[box.faces][..., 2] == 8.5).all(1)][:, ::flip]
+    points, faces = ball(radius=7.4)
+    check(np.concatenate([points, box.vertices]), np.concatenate([faces, walls + len(points)]), 16)
+
+
+def test_far_groups_are_expanded_accurately():
+    """All triangles of a closed ball in the tree: 1 inside and 0 outside, within what the docstring promises."""
+    points, faces = ball(4, radius=5.0, centre=(0, 0, 0))
+    triangles = np.asarray(points[faces])
+    tree = _grow_tree(triangles[np.argsort(_interleaved_bits(triangles.mean(1)))])
+    queries = np.random.default_rng(7).uniform(-7, 7, (3000, 3))
+    distance = np.linalg.norm(queries, axis=1)
+    queries = queries[np.abs(distance - 5) > 0.05]  # not between the ball and its facets
+    found = np.array([_winding_number(*query, *tree, np.empty(64, np.int64)) for query in queries])
+    error = np.abs(found - (np.linalg.norm(queries, axis=1) < 5))
+    assert error.max() < 0.02
+    assert error.mean() < 0.002
 
 
 def test_loose_flipped_doubled_and_degenerate_faces():

@@ -177,6 +177,20 @@ def test_the_visible_surface_is_what_is_fitted_by_default():
         occupancy_from_depth(depth * 0, view, 12)
 
 
+def test_any_pose_of_the_camera():
+    """A scene and its camera turned together leave the same pixels, and points where the scene was turned to."""
+    view = camera((0.0, 0.0, -10.0), 128, 500.0)
+    depth = torch.linspace(9.5, 10.5, 128)[None, :, None].expand(1, 128, 128).contiguous()  # a slanted wall
+    turn = torch.eye(4)
+    turn[:3, :3] = torch.tensor([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]])  # x to y to z to x
+    turned = Cameras(view.K, view.world_to_camera @ turn.T, 128, 128)
+    options = {"resolution": 10, "bounds": [[-1, -1, -1], [1, 1, 1]]}
+    plain, moved = occupancy_from_depth(depth, view, **options), occupancy_from_depth(depth, turned, **options)
+    assert 80 < (plain.values == 1).sum() < 250
+    assert (moved.values != plain.values.permute(2, 0, 1)).float().mean() < 0.005  # a centre in the wall may round over
+    assert (moved.values != plain.values).float().mean() > 0.2
+
+
 def test_images_that_do_not_fit_the_cameras_are_refused():
     with pytest.raises(InvalidInputError, match=r"depth: expected 1 images of 64 x 64 px.*got shape \(1, 32, 64\)"):
         occupancy_from_depth(torch.ones(1, 32, 64), camera((0.0, 0.0, -10.0)), 8)
