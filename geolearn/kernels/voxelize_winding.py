@@ -21,7 +21,7 @@ from geolearn.kernels.threads import kernel, parallel_kernel
 from geolearn.kernels.voxelize_crossings import cap, crossings_above, triangles_by_layer
 
 _LEAF = 8  # triangles whose solid angles are summed one by one
-_FAR = 3.0  # a group is far at so many radii; then w is off by less than 0.02 (tested), where 0.5 decides
+_FAR = 4.0  # a group is far at so many radii; then w is off by less than 0.02 (tested), where 0.5 decides
 _DEPTH = 64  # of the stack; a binary tree needs one entry per level
 
 
