@@ -3,9 +3,10 @@
 import contextlib
 
 import pytest
-from fuzz import EXTENSIONS, MESHES, check_record, mutate, run, seeds
+from fuzz import check_record, mutate, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seed_files import EXTENSIONS, MESHES, seeds
 
 from geolearn.io import MeshFormatError, load_mesh, load_voxels
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import trimesh
-from fuzz import blob, glb, scene, tetrahedron
+from seed_files import blob, glb, scene, tetrahedron
 
 from geolearn.io import MeshFormatError, load_mesh, save_mesh
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from fuzz import tetrahedron
+from seed_files import tetrahedron
 
 from geolearn.io import load_mesh
 from geolearn.io.inspect import describe_mesh, describe_voxels

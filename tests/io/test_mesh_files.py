@@ -6,10 +6,10 @@ import tracemalloc
 import numpy as np
 import pytest
 import torch
-from fuzz import EXTENSIONS, MESHES, blob, seeds, tetrahedron
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from seed_files import EXTENSIONS, MESHES, blob, seeds, tetrahedron
 
 from geolearn.errors import InvalidInputError
 from geolearn.io import MeshFormatError, load_mesh, load_voxels, save_mesh

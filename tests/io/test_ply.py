@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import trimesh
-from fuzz import blob, ply_with_quads, tetrahedron
+from seed_files import blob, ply_with_quads, tetrahedron
 
 from geolearn.errors import InvalidInputError
 from geolearn.io import MeshFormatError, load_mesh, save_mesh

@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 import trimesh
-from fuzz import blob, tetrahedron
+from seed_files import blob, tetrahedron
 
 from geolearn.io import MeshFormatError, load_mesh, save_mesh
 

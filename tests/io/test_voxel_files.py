@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import scipy.io
 import torch
-from fuzz import EXTENSIONS, VOXELS, seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seed_files import EXTENSIONS, VOXELS, seeds
 
 from geolearn.errors import InvalidInputError
 from geolearn.io import MeshFormatError, load_voxels, save_voxels
