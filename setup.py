@@ -20,7 +20,7 @@ CORE = [
     "jaxtyping>=0.2.30",
 ]
 EXTRAS = {
-    "data": ["manifold3d>=3.0", "joblib>=1.4", "pillow>=10", "rich>=13"],
+    "data": ["manifold3d>=3.5,<3.6", "joblib>=1.4", "pillow>=10", "rich>=13"],
     # The wheel of PyTorch3D is built for these two torch releases; it needs torch's ordinary Linux build.
     "render": ["torch>=2.11,<2.13", "easypytorch3d==0.7.9.post1; sys_platform == 'linux'", "pillow>=10"],
     "open3d": [
