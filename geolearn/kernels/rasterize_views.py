@@ -62,7 +62,8 @@ def _draw_faces(faces, first, end, first_vert, points, pixels, top, bottom, widt
         a0, b0, c0 = sign * (v2 - v1), sign * (u1 - u2), sign * c0
         a1, b1, c1 = sign * (v0 - v2), sign * (u2 - u0), sign * c1
         a2, b2, c2 = sign * (v1 - v0), sign * (u0 - u1), sign * c2
-        near0, near1, near2 = pixels[i, 2] / abs(area), pixels[j, 2] / abs(area), pixels[k, 2] / abs(area)
+        share = sign / area
+        near0, near1, near2 = pixels[i, 2] * share, pixels[j, 2] * share, pixels[k, 2] * share
         wide = right - left >= 8
         for row in range(high, low + 1):
             v = row + 0.5
@@ -70,8 +71,9 @@ def _draw_faces(faces, first, end, first_vert, points, pixels, top, bottom, widt
             start, stop = left, right
             if wide:
                 start, stop = _span(a0, d0, a1, d1, a2, d2, left, right)
-            for pixel in range((row - top) * width + start, (row - top) * width + stop + 1):
-                u = pixel - (row - top) * width + 0.5
+            line = (row - top) * width
+            for column in range(start, stop + 1):
+                u = column + 0.5
                 e0, e1, e2 = a0 * u + d0, a1 * u + d1, a2 * u + d2
                 # Without a branch: which pixels of a small face are inside and in front cannot be predicted, and a
                 # mispredicted branch costs more than all of this.
@@ -79,8 +81,8 @@ def _draw_faces(faces, first, end, first_vert, points, pixels, top, bottom, widt
                 outside = (
                     np.float64(e0).view(np.int64) | np.float64(e1).view(np.int64) | np.float64(e2).view(np.int64)
                 ) >> 63
-                behind = seen[pixel] - (key & ~outside)
-                seen[pixel] -= behind & (behind >> 63)
+                behind = seen[line + column] - (key & ~outside)
+                seen[line + column] -= behind & (behind >> 63)
 
 
 @kernel
