@@ -241,7 +241,7 @@ def render(
         first_vert, first_face: int64 (B + 1,).
         matrices: float64 (N, 3, 4), world to pixel space; rays: (N, 3, 3), see `_shade`; rotations: (N, 3, 3).
         bands: every image is cut into so many bands of rows, which are drawn independently of each other.
-        items: the bands are dealt to so many work items in turn.
+        items: the bands are dealt to so many work items in turn, one per thread.
     """
     meshes, views, _, height, width = images.shape
     tasks = meshes * views * bands

@@ -75,7 +75,7 @@ def render_views(
     images = torch.full((len(batch), len(cameras), channels, height, width), filling)
     pictures, threads = len(batch) * len(cameras), torch.get_num_threads()
     bands = min(height, -(-TASKS_PER_THREAD * threads // max(pictures, 1)))
-    items = min(pictures * bands, TASKS_PER_THREAD * threads)
+    items = min(pictures * bands, threads)
     render(
         verts, faces, normals, _starts(batch.verts_per_mesh), _starts(batch.faces_per_mesh), matrices, rays, rotations,
         bands, items, SHADINGS.index(shading), float(ambient), float(diffuse), images.numpy(),
