@@ -4,6 +4,7 @@ import os
 import tarfile
 from pathlib import Path
 
+import jaxtyping
 import pytest
 from hypothesis import settings
 
@@ -12,6 +13,14 @@ settings.register_profile("geolearn", deadline=None, derandomize=bool(os.environ
 settings.load_profile("geolearn")
 
 REPO = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def as_installed():
+    """Without the test suite's own shape checker, which would refuse a wrong shape before the code can."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Layers: plain modules on plain tensors, each usable with nothing else of ours."""
 
+from geolearn.nn.views import ViewPool
 from geolearn.nn.voxel import SpaceToDepth3d, VoxelResidual
 
-__all__ = ["SpaceToDepth3d", "VoxelResidual"]
+__all__ = ["SpaceToDepth3d", "ViewPool", "VoxelResidual"]

@@ -9,7 +9,8 @@ PUBLIC = {
     "io": ["load_mesh", "save_mesh", "load_voxels", "save_voxels", "MeshFormatError"],
     "ops": ["voxelize", "sample_surface", "scatter", "segment_csr"],
     "data": ["ShapeDataset", "Voxelize", "SamplePoints", "procedural"],
-    "models": ["VoxNet", "MultiResolutionVoxNet", "VoxResNet"],
+    "nn": ["ViewPool"],
+    "models": ["MVCNN", "VoxNet", "MultiResolutionVoxNet", "VoxResNet"],
 }
 
 

@@ -6,7 +6,7 @@ import torch
 from geolearn.errors import CheckpointError, InvalidInputError, UnknownNameError
 from geolearn.models import MODELS, load_model, save_model
 
-INPUTS = {"voxnet_multires": (2, 32, 32, 32)}
+INPUTS = {"mvcnn": (3, 1, 32, 32), "voxnet_multires": (2, 32, 32, 32)}
 
 
 def make(name: str, num_classes: int = 7):

@@ -3,7 +3,6 @@
 import itertools
 import math
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -14,14 +13,6 @@ from geolearn.structures import Cameras, VoxelGrid
 
 R = 8
 MODES = ("physical", "paper", "reference")
-
-
-@pytest.fixture
-def as_installed():
-    """Without the test suite's own shape checker, which would refuse a wrong shape before the function can."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def along_x(distance: float, size: int = 1, focal: float = 100.0) -> Cameras:

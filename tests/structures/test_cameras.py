@@ -1,6 +1,5 @@
 """The camera record: what it refuses, where it projects, and that it keeps gradients."""
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -10,14 +9,6 @@ from geolearn.structures import Cameras
 
 K = torch.tensor([[[10.0, 0.0, 3.0], [0.0, 20.0, 2.0], [0.0, 0.0, 1.0]]])
 POSE = torch.eye(4)[None]
-
-
-@pytest.fixture
-def as_installed():
-    """Without the test suite's own shape checker, which would refuse a wrong shape before the record can."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def test_projection_by_hand() -> None:

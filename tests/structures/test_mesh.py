@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -14,14 +13,6 @@ from geolearn.structures import Mesh, MeshBatch
 
 VERTS = torch.tensor([[0.0, 0, 0], [2, 0, 0], [0, 4, 0], [9, 9, 9]])
 FACES = torch.tensor([[0, 1, 2]])
-
-
-@pytest.fixture
-def as_installed():
-    """Without the test suite's own shape checker, which would refuse a wrong shape before the record can."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """The record of images with their cameras."""
 
-import jaxtyping
 import pytest
 import torch
 
@@ -8,14 +7,6 @@ from geolearn.errors import InvalidInputError
 from geolearn.structures import Cameras, Views
 
 K = torch.tensor([[10.0, 0.0, 3.0], [0.0, 20.0, 2.0], [0.0, 0.0, 1.0]])
-
-
-@pytest.fixture
-def as_installed():
-    """Without the test suite's own shape checker, which would refuse a wrong shape before the record can."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def cameras(count: int, height: int = 4, width: int = 6) -> Cameras:

