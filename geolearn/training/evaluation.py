@@ -98,21 +98,3 @@ def classification_report(predictions: Predictions, classes: Sequence[str]) -> d
         ],
         "confusion": confusion.tolist(),
     }
-
-
-def retrieval_map(features: Float[Tensor, "N D"], labels: Int[Tensor, " N"]) -> float:
-    """Mean average precision, in percent, of every sample as a query among all others, by cosine distance.
-
-    AP of a query = mean over its relevant items of (relevant items up to there) / (rank); queries without another
-    sample of their class do not count.
-    """
-    unit = torch.nn.functional.normalize(features.double(), dim=1)
-    similarity = (unit @ unit.T).fill_diagonal_(-2.0)
-    order = similarity.argsort(dim=1, descending=True, stable=True)[:, :-1]
-    relevant = (labels[order] == labels[:, None]).double()
-    rank = torch.arange(1, relevant.shape[1] + 1, dtype=torch.float64)
-    found = relevant.sum(1)
-    average_precision = (relevant.cumsum(1) / rank * relevant).sum(1) / found.clamp(min=1)
-    if not bool((found > 0).any()):
-        raise InvalidInputError("labels: expected at least one class with two samples, got none")
-    return float(100 * average_precision[found > 0].mean())

@@ -7,8 +7,9 @@ from typing import Any
 from geolearn._optional import require
 from geolearn.data import ShapeDataset
 from geolearn.models import load_model
-from geolearn.training.evaluation import Predictions, classification_report, predict, retrieval_map
+from geolearn.training.evaluation import Predictions, classification_report, predict
 from geolearn.training.recipes import find_recipe
+from geolearn.training.retrieval import retrieval_map
 from geolearn.training.runs import Run
 from geolearn.training.voxel_data import load_voxels_split, voting_inputs
 from geolearn.typing import PathLike

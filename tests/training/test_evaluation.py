@@ -1,12 +1,10 @@
 """Figures worked out by hand, and against scikit-learn-like loops."""
 
-import math
-
 import pytest
 import torch
 
 from geolearn.errors import InvalidInputError
-from geolearn.training.evaluation import Predictions, classification_report, predict, retrieval_map
+from geolearn.training.evaluation import Predictions, classification_report, predict
 
 
 def predictions(scores, labels):
@@ -31,37 +29,6 @@ def test_no_samples_is_an_error():
     empty = Predictions(torch.zeros(0, 3), torch.zeros(0, 1), torch.zeros(0, dtype=torch.int64), [])
     with pytest.raises(InvalidInputError, match="at least one sample"):
         classification_report(empty, ["a", "b", "c"])
-
-
-def test_retrieval_map_by_hand():
-    angles = torch.tensor([0.0, 0.1, 0.3, 0.35]) * math.pi
-    features = torch.stack([angles.cos(), angles.sin()], 1)
-    labels = torch.tensor([0, 1, 0, 1])
-    # ranking of 0: 1(x) 2(o) 3(x) -> 1/2; of 1: 0(x) 2(x) 3(o) -> 1/3; of 2: 3(x) 1(x) 0(o) -> 1/3;
-    # of 3: 2(x) 1(o) 0(x) -> 1/2
-    assert retrieval_map(features, labels) == pytest.approx(100 * (1 / 2 + 1 / 3 + 1 / 3 + 1 / 2) / 4)
-
-
-def test_retrieval_against_a_loop():
-    generator = torch.Generator().manual_seed(0)
-    features, labels = torch.randn(40, 5, generator=generator), torch.randint(4, (40,), generator=generator)
-    unit = features / features.norm(dim=1, keepdim=True)
-    precisions = []
-    for query in range(40):
-        ranked = sorted((i for i in range(40) if i != query), key=lambda i: -float(unit[query] @ unit[i]))
-        hits, total = 0, 0.0
-        for rank, item in enumerate(ranked, 1):
-            if labels[item] == labels[query]:
-                hits += 1
-                total += hits / rank
-        if hits:
-            precisions.append(total / hits)
-    assert retrieval_map(features, labels) == pytest.approx(100 * sum(precisions) / len(precisions))
-
-
-def test_perfect_descriptors_have_map_100():
-    labels = torch.tensor([0, 0, 1, 1, 1])
-    assert retrieval_map(torch.nn.functional.one_hot(labels).float(), labels) == pytest.approx(100)
 
 
 def test_votes_sum_log_probabilities():
