@@ -14,7 +14,7 @@ from numba import prange
 from geolearn.kernels.threads import kernel, parallel_kernel
 
 SHADINGS = ("smooth", "flat", "depth", "normals", "silhouette")
-SMOOTH, FLAT, DEPTH, NORMALS, SILHOUETTE = range(5)
+SMOOTH, FLAT, DEPTH, NORMALS, SILHOUETTE, FACES = range(6)
 
 
 @kernel
@@ -198,6 +198,9 @@ def _shade(
         depth, face = _unpack(seen[pixel])
         face += first_face
         row, column = top + pixel // width, pixel % width
+        if shading == FACES:
+            image[0, row, column] = face
+            continue
         if shading == SILHOUETTE:
             image[0, row, column] = 1.0
             continue
@@ -234,7 +237,7 @@ def render(
     verts, faces, normals, first_vert, first_face, matrices, rays, rotations, bands, items, shading, ambient, diffuse,
     images,
 ):  # fmt: skip
-    """Fill `images` (B, N, C, H, W), which hold the background.
+    """Fill `images` (B, N, C, H, W), which hold the background: float32, or int32 for `FACES`, the packed face seen.
 
     Args:
         verts: float32 (V, 3), all meshes; faces: int32 (F, 3) into them; normals: float64 (V, 3), see `vertex_normals`.

@@ -13,6 +13,8 @@ from geolearn.render.conventions import (
 )
 from geolearn.render.rasterizer import MeshRasterizer, rasterize_meshes
 from geolearn.render.rigs import camera_rig
+from geolearn.render.shaded import render_shaded
+from geolearn.render.soft import render_depth, render_silhouette
 from geolearn.render.views import render_views
 from geolearn.render.volumes import absorption_only, emission_absorption, visual_hull
 
@@ -27,6 +29,9 @@ __all__ = [
     "from_opengl",
     "from_pytorch3d",
     "rasterize_meshes",
+    "render_depth",
+    "render_shaded",
+    "render_silhouette",
     "render_views",
     "to_colmap",
     "to_opencv",

@@ -4,8 +4,9 @@ import numpy as np
 import torch
 
 from geolearn.errors import InvalidInputError, unknown_name
+from geolearn.render.projection import image_size
 from geolearn.structures import Cameras, Mesh, MeshBatch
-from geolearn.typing import Float, Tensor
+from geolearn.typing import Float, Int, Shaped, Tensor
 
 SHADINGS = ("smooth", "flat", "depth", "normals", "silhouette")
 TASKS_PER_THREAD = 4  # images are cut into bands of rows until there are so many pieces of work
@@ -58,30 +59,49 @@ def render_views(
             "ambient, diffuse, background: expected light >= 0 that sums to at most 1 and a background in [0, 1], got "
             f"{ambient}, {diffuse}, {background}"
         )
-    height, width = (size, size) if isinstance(size, int) else size or (cameras.height, cameras.width)
-    if height < 1 or width < 1:
-        raise InvalidInputError(f"size: expected at least 1 pixel, got {height} x {width}")
+    size = image_size(cameras, size)
+    batch = MeshBatch.from_meshes([mesh]) if isinstance(mesh, Mesh) else mesh
+    filling = background if shading in ("smooth", "flat") else 0.0
+    images = torch.full((len(batch), len(cameras), 3 if shading == "normals" else 1, *size), filling)
+    _render(batch, cameras, SHADINGS.index(shading), images, ambient, diffuse)
+    images = images.to(batch.verts.device)
+    return images[0] if isinstance(mesh, Mesh) else images
+
+
+def visible_faces(mesh: Mesh | MeshBatch, cameras: Cameras, size: tuple[int, int]) -> Int[Tensor, "B V H W"]:
+    """The packed index of the face that every pixel centre sees, int32, -1 for none; as in `render_views`."""
+    batch = MeshBatch.from_meshes([mesh]) if isinstance(mesh, Mesh) else mesh
+    faces = torch.full((len(batch), len(cameras), 1, *size), -1, dtype=torch.int32)
+    _render(batch, cameras, len(SHADINGS), faces, 0.0, 0.0)
+    return faces[:, :, 0].to(batch.verts.device)
+
+
+def _render(
+    batch: MeshBatch,
+    cameras: Cameras,
+    shading: int,
+    images: Shaped[Tensor, "B V C H W"],
+    ambient: float,
+    diffuse: float,
+) -> None:
+    """Draw into `images`; `shading` is an index into SHADINGS, or the one after it for `visible_faces`."""
     from geolearn.kernels.rasterize_views import render, vertex_normals  # late: Numba takes a while to import
 
-    batch = MeshBatch.from_meshes([mesh]) if isinstance(mesh, Mesh) else mesh
+    height, width = images.shape[-2:]
     verts = batch.verts.detach().cpu().contiguous().numpy()
     faces = batch.faces.cpu().int().contiguous().numpy()
-    normals = np.zeros((len(verts) if shading in ("smooth", "normals") else 0, 3))
-    if len(normals):
+    smooth = shading in (SHADINGS.index("smooth"), SHADINGS.index("normals"))
+    normals = np.zeros((len(verts) if smooth else 0, 3))
+    if smooth:
         vertex_normals(verts, faces, normals)
     matrices, rays, rotations = _projections(cameras, height, width)
-    channels = 3 if shading == "normals" else 1
-    filling = background if shading in ("smooth", "flat") else 0.0
-    images = torch.full((len(batch), len(cameras), channels, height, width), filling)
     pictures, threads = len(batch) * len(cameras), torch.get_num_threads()
     bands = min(height, -(-TASKS_PER_THREAD * threads // max(pictures, 1)))
     items = min(pictures * bands, threads)
     render(
         verts, faces, normals, _starts(batch.verts_per_mesh), _starts(batch.faces_per_mesh), matrices, rays, rotations,
-        bands, items, SHADINGS.index(shading), float(ambient), float(diffuse), images.numpy(),
+        bands, items, shading, float(ambient), float(diffuse), images.numpy(),
     )  # fmt: skip
-    images = images.to(batch.verts.device)
-    return images[0] if isinstance(mesh, Mesh) else images
 
 
 def _projections(cameras: Cameras, height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
