@@ -4,15 +4,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from geolearn.data.augment import VoxelAugment, Warp, augment_columns, rotate_columns, warp_columns
-from geolearn.data.batches import VoxelBatches
 from geolearn.data.catalog import describe_dataset, list_datasets
 from geolearn.data.dataset import ShapeDataset
 from geolearn.data.loaders import collate, make_loader
 from geolearn.data.manifest import Manifest, dataset_names, load_manifest
 from geolearn.data.packed import PackedVoxels, pack, resize_columns, unpack
+from geolearn.data.packed_views import PackedViews
 from geolearn.data.prepare import prepare_dataset
-from geolearn.data.representations import SamplePoints, Voxelize
+from geolearn.data.representations import RenderViews, SamplePoints, Voxelize
 from geolearn.data.sample import Batch, Sample
+from geolearn.data.view_batches import ViewAugment, ViewBatches
+from geolearn.data.voxel_batches import VoxelBatches
 
 if TYPE_CHECKING:
     from geolearn.data import procedural as procedural
@@ -20,10 +22,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Batch",
     "Manifest",
+    "PackedViews",
     "PackedVoxels",
+    "RenderViews",
     "Sample",
     "SamplePoints",
     "ShapeDataset",
+    "ViewAugment",
+    "ViewBatches",
     "VoxelAugment",
     "VoxelBatches",
     "Voxelize",

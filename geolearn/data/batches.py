@@ -1,18 +1,18 @@
-"""Batches of packed voxels, warped and unpacked on the fly in the training process: no workers, no copies."""
+"""The order in which the shapes of a split come, epoch by epoch, shared between processes and resumable."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import Any
 
-import numpy as np
 import torch
 
-from geolearn.data.augment import VoxelAugment, warp_columns
-from geolearn.data.packed import PackedVoxels, unpack
 from geolearn.data.sample import Batch
 from geolearn.errors import InvalidInputError
+from geolearn.typing import Int, Tensor
 
 
-class VoxelBatches:
-    """An iterable of `Batch(values (B, 1, R, R, R), labels (B,), keys)` over a packed split.
+class SplitBatches(ABC):
+    """The order of a split's shapes, epoch by epoch; what a batch is made of is left to `VoxelBatches`, `ViewBatches`.
 
     Order and augmentation of an epoch depend on `seed` and the epoch alone: not on the batch size, not on how many
     processes share the work, not on the device. With `world_size` W every process takes its slice of each group of
@@ -22,9 +22,8 @@ class VoxelBatches:
     Each pass is the next epoch; `set_epoch` chooses another. `state_dict` marks the place inside an epoch.
 
     Args:
-        voxels: the split; it is moved to `device` whole.
+        count: shapes in the split.
         batch_size: shapes per batch in this process.
-        augment: random warps, or None.
         shuffle: a new order every epoch; otherwise the split's.
         drop_last: leave out the last, incomplete group.
         rank, world_size: this process among those that share each epoch; by default torch.distributed's.
@@ -32,49 +31,52 @@ class VoxelBatches:
 
     def __init__(
         self,
-        voxels: PackedVoxels,
+        count: int,
         batch_size: int,
         *,
-        augment: VoxelAugment | None = None,
-        shuffle: bool = True,
-        drop_last: bool = False,
-        seed: int = 0,
-        device: torch.device | str = "cpu",
-        dtype: torch.dtype = torch.float32,
-        rank: int | None = None,
-        world_size: int | None = None,
+        shuffle: bool,
+        drop_last: bool,
+        seed: int,
+        rank: int | None,
+        world_size: int | None,
     ):
         if batch_size < 1:
             raise InvalidInputError(f"batch_size: expected at least 1, got {batch_size}")
         if seed < 0:
             raise InvalidInputError(f"seed: expected at least 0, got {seed}")
-        if len(voxels) == 0:
-            raise InvalidInputError("voxels: the split is empty")
+        if count == 0:
+            raise InvalidInputError("the split is empty; there is nothing to make batches of")
         if (rank is None) != (world_size is None):
             raise InvalidInputError("rank, world_size: give both or neither")
         if rank is not None and world_size is not None and not 0 <= rank < world_size:
             raise InvalidInputError(f"rank: expected 0..{world_size - 1}, got {rank}")
-        self.voxels = voxels.to(device)
+        self.count = count
         self.batch_size = batch_size
-        self.augment = augment
         self.shuffle = shuffle
         self.drop_last = drop_last
         self.seed = seed
-        self.dtype = dtype
         self._place = None if rank is None or world_size is None else (rank, world_size)
         self._epoch = 0
         self._done = 0  # batches handed out in this epoch
         self._resume = False
 
+    @abstractmethod
+    def _draw(self, generator: torch.Generator) -> Any:
+        """The random numbers of an epoch, for each place in its order."""
+
+    @abstractmethod
+    def _batch(self, index: Int[Tensor, " B"], place: Int[Tensor, " B"], drawn: Any) -> Batch:
+        """The shapes at `index`, which have these places in the epoch's order."""
+
     def __len__(self) -> int:
         """Batches per epoch, the same in every process."""
         group = self.batch_size * self._rank_and_size()[1]
-        return len(self.voxels) // group if self.drop_last else -(-len(self.voxels) // group)
+        return self.count // group if self.drop_last else -(-self.count // group)
 
     batch_sampler = None  # Lightning asks for it next to `sampler`
 
     @property
-    def sampler(self) -> "VoxelBatches":
+    def sampler(self) -> "SplitBatches":
         """Itself: Lightning calls `loader.sampler.set_epoch` before every epoch."""
         return self
 
@@ -99,28 +101,18 @@ class VoxelBatches:
         return self._pass(self._epoch, self._done)
 
     def _pass(self, epoch: int, first: int) -> Iterator[Batch]:
-        count = len(self.voxels)
         generator = torch.Generator().manual_seed(_epoch_seed(self.seed, epoch))
-        order = torch.randperm(count, generator=generator) if self.shuffle else torch.arange(count)
-        warp = self.augment.draw(count, generator) if self.augment else None
+        order = torch.randperm(self.count, generator=generator) if self.shuffle else torch.arange(self.count)
+        drawn = self._draw(generator)
         rank, world_size = self._rank_and_size()
         for batch in range(first, len(self)):
             start = batch * self.batch_size * world_size
             size = self.batch_size
-            if start + size * world_size > count:  # the last group: every process gets the same, smaller share
-                size = -(-(count - start) // world_size)
-            place = (torch.arange(size) + start + rank * size) % count
-            index = order[place]
-            on_device = index.to(self.voxels.columns.device)
-            columns = self.voxels.columns[on_device]
-            if warp is not None:
-                columns = warp_columns(columns, *warp.select(place))
+            if start + size * world_size > self.count:  # the last group: every process gets the same, smaller share
+                size = -(-(self.count - start) // world_size)
+            place = (torch.arange(size) + start + rank * size) % self.count
             self._epoch, self._done = epoch, batch + 1
-            yield Batch(
-                unpack(columns, self.dtype),
-                self.voxels.labels[on_device],
-                [self.voxels.keys[i] for i in index.tolist()],
-            )
+            yield self._batch(order[place], place, drawn)
 
     def _rank_and_size(self) -> tuple[int, int]:
         if self._place is not None:
@@ -132,5 +124,5 @@ class VoxelBatches:
 
 
 def _epoch_seed(seed: int, epoch: int) -> int:
-    """One generator seed from two numbers; neighbouring pairs give unrelated streams."""
-    return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint32)[0])
+    """One generator seed from two numbers, each epoch of each seed its own."""
+    return (seed * 1_000_003 + epoch) % 2**63

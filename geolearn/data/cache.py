@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from geolearn.data.packed_views import decode_pixels
 from geolearn.data.prepared_arrays import read_arrays, write_arrays
 from geolearn.errors import DatasetError, InvalidInputError
 from geolearn.structures import VoxelGrid
@@ -24,10 +25,10 @@ from geolearn.typing import Array, Tensor
 CACHE_VERSION = 1
 
 
-def entry_path(folder: Path, *identity: Any) -> Path:
+def entry_path(folder: Path, *identity: Any, suffix: str = ".npz") -> Path:
     """Where the entry of `identity` (anything JSON holds) lies."""
     name = hashlib.sha256(json.dumps([CACHE_VERSION, *identity]).encode()).hexdigest()
-    return folder / name[:2] / f"{name[2:]}.npz"
+    return folder / name[:2] / f"{name[2:]}{suffix}"
 
 
 def cached(path: Path, compute: Callable[[], Any]) -> Any:
@@ -50,12 +51,21 @@ def _encode(value: Any) -> dict[str, Array]:
         grid = np.array([*value.origin.tolist(), value.voxel_size, value.resolution])
         return {"values": value.values.cpu().numpy(), "grid": grid}
     if isinstance(value, Tensor):
-        return {"tensor": value.cpu().numpy()}
+        pixels = _as_pixels(value)
+        return {"tensor": value.cpu().numpy()} if pixels is None else {"pixels": pixels.cpu().numpy()}
     if isinstance(value, dict):
         return {f"array_{name}": array for name, array in value.items()}
     raise InvalidInputError(
         f"representation: the cache holds VoxelGrid, Tensor or arrays, got {type(value)}; use cache=False"
     )
+
+
+def _as_pixels(value: Tensor) -> Tensor | None:
+    """Pictures (V, C, H, W) in a quarter of their space, if every value is an 8-bit pixel's and so nothing is lost."""
+    if value.ndim != 4 or value.dtype != torch.float32 or not value.numel():
+        return None
+    pixels = (value * 255).round().clamp(0, 255).to(torch.uint8)
+    return pixels if torch.equal(decode_pixels(pixels), value) else None
 
 
 def _decode(arrays: dict[str, Array]) -> Any:
@@ -67,6 +77,8 @@ def _decode(arrays: dict[str, Array]) -> Any:
             values = arrays["values"]
         origin = torch.from_numpy(arrays["grid"][:3]).to(torch.float32)
         return VoxelGrid(torch.from_numpy(values), origin, float(arrays["grid"][3]))
+    if "pixels" in arrays:
+        return decode_pixels(torch.from_numpy(arrays["pixels"]))
     if "tensor" in arrays:
         return torch.from_numpy(arrays["tensor"])
     return {name.removeprefix("array_"): array for name, array in arrays.items()}

@@ -15,16 +15,25 @@ from geolearn.data.cache import cached, entry_path
 from geolearn.data.index import Entry, Index, read_index
 from geolearn.data.manifest import load_manifest
 from geolearn.data.packed import MAX_RESOLUTION, PackedVoxels, pack
+from geolearn.data.packed_views import PackedViews
+from geolearn.data.pixel_files import cached_pixels
 from geolearn.data.places import cache_folder
 from geolearn.data.prepare import prepare_dataset
-from geolearn.data.representations import Voxelize
+from geolearn.data.representations import RenderViews, Voxelize
 from geolearn.data.sample import Sample
-from geolearn.data.sources import MeshSource, ProceduralSource, VoxelSource, procedural_digest, procedural_entries
+from geolearn.data.sources import (
+    MeshSource,
+    ProceduralSource,
+    ViewSource,
+    VoxelSource,
+    procedural_digest,
+    procedural_entries,
+)
 from geolearn.data.splits import select
 from geolearn.data.workers import Workers
-from geolearn.errors import DatasetError, InvalidInputError
+from geolearn.errors import InvalidInputError
 from geolearn.structures import VoxelGrid
-from geolearn.typing import Int, PathLike, Tensor
+from geolearn.typing import Int, PathLike, Shaped, Tensor
 
 
 class ShapeDataset(Dataset[Sample]):
@@ -34,7 +43,8 @@ class ShapeDataset(Dataset[Sample]):
         name: a folder of `datasets/`; `procedural` needs no files.
         split: "train", "val", "test" or "trainval". Validation is carved out of training (stratified, seeded) and
             "train" then lacks it; the order is the split file's.
-        representation: a frozen dataclass called on the `Mesh` or `VoxelGrid`; None gives the record itself.
+        representation: a frozen dataclass called on what the dataset holds: a `Mesh`, a `VoxelGrid`, or pictures
+            (float32 (V, C, H, W) in [0, 1]); None gives that itself.
         root: the data home; by default `$GEOLEARN_HOME` or `~/.cache/geolearn`. What is not prepared in it is prepared
             first, where the raw file is at hand (see `prepare_dataset`).
         cache: keep representations of meshes on disk, under `cache` in the data home.
@@ -82,6 +92,9 @@ class ShapeDataset(Dataset[Sample]):
             self._digest = self.manifest.digest
         entries = select(splits, self.manifest, split, protocol, validation, seed)
         self.keys = [key for key, _ in entries]
+        # What is packed into one file: training and validation together, however they are divided.
+        whole = split if split == "test" or "val" in splits else "trainval"
+        self._whole = [key for key, _ in select(splits, self.manifest, whole, protocol, validation, seed)]
         self.labels = torch.tensor([label for _, label in entries], dtype=torch.int64)
 
     @property
@@ -105,6 +118,8 @@ class ShapeDataset(Dataset[Sample]):
         as one file. Arguments as for `prepare_dataset`.
         """
         representation = self.representation
+        if isinstance(self.source, ViewSource) or isinstance(representation, RenderViews):
+            raise InvalidInputError("packed() is for voxels; views are packed by packed_views()")
         if representation is not None and not isinstance(representation, Voxelize):
             raise InvalidInputError(f"representation: packed() needs Voxelize or None, got {representation}")
         if representation is not None and representation.resolution > MAX_RESOLUTION:
@@ -126,11 +141,39 @@ class ShapeDataset(Dataset[Sample]):
         columns = torch.from_numpy((cached(path, compute) if self.cache else compute())["columns"])
         return PackedVoxels(columns, self.labels, tuple(self.keys), self.classes)
 
+    def packed_views(self, *, jobs: int = 1, backend: str = "loky", progress: bool | None = None) -> PackedViews:
+        """The whole split as 8-bit pictures, mapped from a file rather than held in memory, for `ViewBatches`.
+
+        For datasets of pictures at once; meshes are rendered by the dataset's `RenderViews`, once for all splits that
+        come out of training, and kept in the cache as one file. Arguments as for `prepare_dataset`.
+        """
+        representation = self.representation
+        if isinstance(self.source, ViewSource) and representation is None:
+            pixels, rows = self.source.pixels, self.source.rows(self.keys)
+            return PackedViews(pixels, self.labels, tuple(self.keys), self.classes, rows)
+        if isinstance(self.source, VoxelSource | ViewSource) or not isinstance(representation, RenderViews):
+            raise InvalidInputError(
+                "representation: packed_views() needs RenderViews where a dataset holds meshes and None where it holds "
+                f"views; {self.name} is of kind {self.manifest.kind}, got {representation}"
+            )
+        render = _RenderOne(self.source, representation)
+        title, workers = f"rendering {self.name}", Workers(jobs, backend, progress)
+        if not self.cache:
+            made = workers.map(render, self.keys, title)
+            empty = torch.zeros(0, *representation.shape, dtype=representation.pixel_dtype)
+            return PackedViews(torch.stack(made) if made else empty, self.labels, tuple(self.keys), self.classes)
+        path = entry_path(self._cache_folder, self._digest, self._whole, repr(representation), suffix=".npy")
+        shape, dtype = representation.shape, representation.pixel_dtype
+        pixels = cached_pixels(path, shape, render, self._whole, workers, title, dtype)
+        row = {key: number for number, key in enumerate(self._whole)}
+        rows = torch.tensor([row[key] for key in self.keys], dtype=torch.int64)
+        return PackedViews(pixels, self.labels, tuple(self.keys), self.classes, rows)
+
     def _represent(self, key: str) -> Any:
         if self.representation is None:
             return self.source.load(key)
         compute = _Represent(self.source, self.representation, key)
-        if not self.cache or isinstance(self.source, VoxelSource):
+        if not self.cache or isinstance(self.source, VoxelSource | ViewSource):
             return compute()
         return cached(entry_path(self._cache_folder, self._digest, key, repr(self.representation)), compute)
 
@@ -142,12 +185,10 @@ class ShapeDataset(Dataset[Sample]):
             sizes[split] = count
         return {name: procedural_entries(name, size, self.seed) for name, size in sizes.items()}
 
-    def _prepared_source(self, folder: Path, index: Index) -> MeshSource | VoxelSource:
+    def _prepared_source(self, folder: Path, index: Index) -> MeshSource | VoxelSource | ViewSource:
         if self.manifest.kind == "mesh":
             return MeshSource(folder)
-        if self.manifest.kind == "voxels":
-            return VoxelSource(folder, index)
-        raise DatasetError(f"{self.name}: ShapeDataset reads meshes and voxels, not {self.manifest.kind}")
+        return VoxelSource(folder, index) if self.manifest.kind == "voxels" else ViewSource(folder, index)
 
 
 @dataclass(frozen=True)
@@ -170,3 +211,14 @@ class _PackOne:
     def __call__(self, key: str) -> Int[Tensor, "R R"]:
         grid: VoxelGrid = self.representation(self.source.load(key))
         return pack(grid.occupancy[None])[0]
+
+
+@dataclass(frozen=True)
+class _RenderOne:
+    """Render one shape; can be sent to a worker process."""
+
+    source: Any
+    representation: RenderViews
+
+    def __call__(self, key: str) -> Shaped[Tensor, "V C H W"]:
+        return self.representation.pixels(self.source.load(key))

@@ -1,12 +1,16 @@
 """`index.json` of a prepared dataset: which samples there are, in order, and what was found while preparing them."""
 
+import hashlib
 import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from geolearn.data.manifest import Manifest
 from geolearn.errors import DatasetError
+from geolearn.typing import Array
 
 Entry = tuple[str, int]
 
@@ -76,3 +80,23 @@ def check_counts(index: Index, manifest: Manifest) -> None:
         wrong.append("a key occurs twice")
     if wrong:
         raise DatasetError(f"{manifest.name}: the raw data differs from the manifest: {'; '.join(wrong)}")
+
+
+def repeated_samples(arrays: Mapping[str, Iterable[Array]], splits: dict[str, list[Entry]]) -> list[dict[str, object]]:
+    """Which test samples equal training samples: `{"key", "equals": [...], "same_label": bool}` per test sample.
+
+    `same_label` is whether every training sample that is equal has the label of the test sample.
+
+    Args:
+        arrays: split name to the array of each of its samples, in the order of `splits`.
+    """
+    seen: dict[bytes, list[Entry]] = defaultdict(list)
+    for entry, array in zip(splits["train"], arrays["train"], strict=True):
+        seen[hashlib.sha256(array.tobytes()).digest()].append(entry)
+    repeats = []
+    for (key, label), array in zip(splits["test"], arrays["test"], strict=True):
+        equal = seen.get(hashlib.sha256(array.tobytes()).digest(), [])
+        if equal:
+            same = all(other == label for _, other in equal)
+            repeats.append({"key": key, "equals": [other for other, _ in equal], "same_label": same})
+    return repeats

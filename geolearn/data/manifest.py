@@ -62,6 +62,8 @@ class Manifest:
 
     Attributes:
         variants: samples per shape, e.g. 12 rotations with keys `shape/01`..`shape/12`; never split apart.
+        resolution: cells a side of voxels, pixels a side of views.
+        views: pictures per shape, for views.
         max_unpacked_bytes: what the archive may unpack to.
     """
 
@@ -78,6 +80,7 @@ class Manifest:
     defects: tuple[str, ...]
     variants: int
     resolution: int
+    views: int
     max_unpacked_bytes: int
     folder: Path
 
@@ -87,6 +90,8 @@ class Manifest:
         facts = [FORMAT, self.name, self.kind, self.up, self.classes, self.variants, self.resolution]
         facts.append({name: asdict(split) for name, split in self.splits.items()})
         facts.append({path.name: path.read_text(encoding="utf-8") for path in sorted(self.split_files.values())})
+        if self.views:
+            facts.append(self.views)
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -169,6 +174,7 @@ def _from_table(table: dict[str, Any], folder: Path) -> Manifest:
         defects=tuple(table.get("defects", ())),
         variants=table.get("variants", 1),
         resolution=table.get("resolution", 0),
+        views=table.get("views", 0),
         max_unpacked_bytes=table.get("max_unpacked_bytes", 1 << 30),
         folder=folder,
     )
@@ -188,6 +194,8 @@ def _check(manifest: Manifest, path: Path) -> None:
         wrong.append(f"up is {manifest.up!r}, expected one of {UP_AXES}")
     if not manifest.classes or len(set(manifest.classes)) != len(manifest.classes):
         wrong.append("classes are empty or repeat")
+    if manifest.kind == "views" and (manifest.views < 1 or manifest.resolution < 1):
+        wrong.append("views and resolution are not both at least 1")
     if "full" not in manifest.protocols:
         wrong.append("there is no protocol 'full'")
     for split, counts in manifest.splits.items():

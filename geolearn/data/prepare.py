@@ -1,19 +1,18 @@
 """From a raw archive or folder to a prepared folder: verify, convert in parallel, count, and fail on a difference.
 
-A prepared folder is Z up and holds `index.json` and either `meshes/<key>.npz` or one `<split>.npz` of packed voxels.
-It appears under its name only when it is complete; until then everything lies in a folder beside it, from which an
-interrupted preparation continues. The bytes do not depend on the number of workers.
+A prepared folder is Z up and holds `index.json` and `meshes/<key>.npz`, or one `<split>.npz` of packed voxels, or
+`views.npy`. It appears under its name only when it is complete; until then everything lies in a folder beside it, from
+which an interrupted preparation continues. The bytes do not depend on the number of workers.
 """
 
-import contextlib
 import importlib.util
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 from geolearn.data.archive import ARCHIVE_SUFFIXES, identify, remove_tree, unpack
 from geolearn.data.index import check_counts, read_index
+from geolearn.data.locks import alone
 from geolearn.data.manifest import Manifest, load_manifest
 from geolearn.data.places import find_raw, how_to_get, prepared_folder
 from geolearn.data.workers import Workers
@@ -54,7 +53,7 @@ def prepare_dataset(
     if not found.exists():
         raise DatasetError(f"source: {found} does not exist; {how_to_get(manifest)}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(target.with_name(f".{name}.lock")):
+    with alone(target.with_name(f".{name}.lock")):
         if not is_prepared(target, manifest):  # another process may have done it while this one waited
             _prepare(manifest, found, target, Workers(jobs, backend, progress))
     return target
@@ -119,16 +118,3 @@ def load_script(manifest: Manifest) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-@contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Wait until no other process prepares the same dataset. The lock goes with the process, however it ends."""
-    try:
-        import fcntl
-    except ImportError:  # not on this system: two preparations of one dataset must not run at once there
-        yield
-        return
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -1,13 +1,12 @@
 """Voxels of prepared datasets: one `<split>.npz` of packed columns, and how the prepare.py of a dataset makes them."""
 
 import shutil
-from collections import defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from geolearn.data.index import Entry, Index
+from geolearn.data.index import Entry, Index, repeated_samples
 from geolearn.data.manifest import Manifest
 from geolearn.data.packed import pack
 from geolearn.data.prepared_arrays import read_arrays, write_arrays
@@ -101,24 +100,7 @@ def pack_z_up(values: Bool[Array, "N R R R"], up: str) -> Int[Array, "N R R"]:
 
 def grid_facts(columns: dict[str, Array], splits: dict[str, list[Entry]]) -> dict[str, Any]:
     """What an index of voxels records: `empty` keys, and `duplicates` between test and training."""
-    return {"empty": empty_grids(columns, splits), "duplicates": repeated_grids(columns, splits)}
-
-
-def repeated_grids(columns: dict[str, Array], splits: dict[str, list[Entry]]) -> list[dict[str, object]]:
-    """Which test grids equal training grids: `{"key", "equals": [...], "same_label": bool}` per test grid.
-
-    `same_label` is whether every training grid that is equal has the label of the test grid.
-    """
-    seen: dict[bytes, list[int]] = defaultdict(list)
-    for number, grid in enumerate(columns["train"]):
-        seen[grid.tobytes()].append(number)
-    repeats = []
-    for (key, label), grid in zip(splits["test"], columns["test"], strict=True):
-        equal = [splits["train"][number] for number in seen.get(grid.tobytes(), ())]
-        if equal:
-            same = all(other == label for _, other in equal)
-            repeats.append({"key": key, "equals": [other for other, _ in equal], "same_label": same})
-    return repeats
+    return {"empty": empty_grids(columns, splits), "duplicates": repeated_samples(columns, splits)}
 
 
 def empty_grids(columns: dict[str, Array], splits: dict[str, list[Entry]]) -> list[str]:

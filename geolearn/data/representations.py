@@ -4,15 +4,20 @@ Calling it twice gives the same result, and its repr says everything the result 
 what the cache relies on.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import torch
 from torch.nn import functional as F
 
-from geolearn.errors import InvalidInputError
-from geolearn.structures import Mesh, VoxelGrid
-from geolearn.typing import Float, Tensor
+from geolearn.data.packed_views import decode_pixels
+from geolearn.errors import InvalidInputError, unknown_name
+from geolearn.render import camera_rig, render_views
+from geolearn.render.rigs import CUBE_RADIUS
+from geolearn.render.views import SHADINGS
+from geolearn.structures import Cameras, Mesh, VoxelGrid
+from geolearn.typing import Float, Shaped, Tensor
 
 
 class Representation(Protocol):
@@ -62,6 +67,98 @@ class SamplePoints:
         from geolearn.ops import sample_surface
 
         return sample_surface(shape, self.count, generator=torch.Generator().manual_seed(self.seed)).points
+
+
+@dataclass(frozen=True)
+class RenderViews:
+    """Pictures from the cameras of a rig: float32 (V, C, H, W), see `geolearn.render.render_views` and `camera_rig`.
+
+    One framing rule for all shapes: the mesh is scaled into the unit cube (its box centred, the longest side 1), and
+    the cameras know nothing of it. They leave room for a full cube, so most shapes stay in the middle of the picture;
+    `fit="sphere"` scales further, until the farthest vertex lies on the sphere around the unit cube: shapes are larger
+    and still never cut off. The cameras are the same.
+
+    Values are rounded to 8 bits, as in a PNG file, so that keeping them in 8 bits loses nothing: what comes out of a
+    cache is what was rendered. `depth`, which is in units of the longest side and not in [0, 1], stays float32.
+
+    Attributes:
+        rig: "mvcnn12", "mvcnn80", "ring" or "sphere".
+        size: pixels a side.
+        shading: "smooth", "flat", "normals" (C = 3), "silhouette" or "depth".
+        count, elevation_rad: of a ring or sphere, see `camera_rig`.
+        fov_rad, distance: see `camera_rig`; a smaller distance than its own zooms in and may cut shapes off.
+        ambient, diffuse, background: see `render_views`.
+        fit: "cube" or "sphere", see above.
+    """
+
+    rig: str = "mvcnn12"
+    size: int = 224
+    shading: str = "smooth"
+    count: int | None = None
+    elevation_rad: float | None = None
+    fov_rad: float = math.radians(40)
+    distance: float | None = None
+    ambient: float = 0.3
+    diffuse: float = 0.6
+    background: float = 0.0
+    fit: Literal["cube", "sphere"] = "cube"
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise InvalidInputError(f"size: expected at least 1 pixel, got {self.size}")
+        if self.shading not in SHADINGS:
+            raise unknown_name("shading", self.shading, SHADINGS)
+        if min(self.ambient, self.diffuse) < 0 or self.ambient + self.diffuse > 1 or not 0 <= self.background <= 1:
+            raise InvalidInputError(f"expected light >= 0 of at most 1 together, background in [0, 1], got {self}")
+        if self.fit not in ("cube", "sphere"):
+            raise unknown_name("fit", self.fit, ("cube", "sphere"))
+        self.cameras()
+
+    def cameras(self) -> Cameras:
+        """The cameras, the same for every shape."""
+        return camera_rig(
+            self.rig,
+            size=self.size,
+            count=self.count,
+            elevation_rad=self.elevation_rad,
+            fov_rad=self.fov_rad,
+            distance=self.distance,
+        )
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(V, C, H, W)."""
+        return len(self.cameras()), 3 if self.shading == "normals" else 1, self.size, self.size
+
+    @property
+    def pixel_dtype(self) -> torch.dtype:
+        return torch.float32 if self.shading == "depth" else torch.uint8
+
+    def __call__(self, shape: Mesh | VoxelGrid, /) -> Float[Tensor, "V C H W"]:
+        return decode_pixels(self.pixels(shape))
+
+    def pixels(self, shape: Mesh | VoxelGrid, /) -> Shaped[Tensor, "V C H W"]:
+        """The same as `pixel_dtype`: uint8 in 0..255, or float32 for depth."""
+        if not isinstance(shape, Mesh):
+            raise InvalidInputError(f"RenderViews: expected a Mesh to render, got {type(shape).__name__}")
+        images = render_views(
+            _framed(shape, self.fit),
+            self.cameras(),
+            shading=self.shading,
+            ambient=self.ambient,
+            diffuse=self.diffuse,
+            background=self.background,
+        )
+        return images if self.shading == "depth" else (images * 255).round_().to(torch.uint8)
+
+
+def _framed(mesh: Mesh, fit: str) -> Mesh:
+    """The mesh as every camera rig frames it, see `RenderViews`."""
+    mesh = mesh.normalised()
+    radius = mesh.triangles().norm(dim=2).max()
+    if fit == "cube" or radius == 0:
+        return mesh
+    return replace(mesh, verts=mesh.verts * (CUBE_RADIUS / radius))
 
 
 def resize_grid(grid: VoxelGrid, resolution: int) -> VoxelGrid:

@@ -1,6 +1,6 @@
-"""Where the shapes of a dataset come from, by kind: prepared meshes, prepared voxels, or a generator.
+"""Where the shapes of a dataset come from, by kind: prepared meshes, voxels or views, or a generator.
 
-Sources are small and can be sent to worker processes; voxels, which are not small, are read on first use.
+Sources are small and can be sent to worker processes; voxels and views, which are not small, are read on first use.
 """
 
 import contextlib
@@ -9,18 +9,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from geolearn.data.index import Entry, Index
 from geolearn.data.manifest import Manifest
 from geolearn.data.packed import unpack
+from geolearn.data.packed_views import decode_pixels
+from geolearn.data.pixel_files import read_pixels
 from geolearn.data.prepared_arrays import read_arrays
 from geolearn.data.prepared_meshes import mesh_path, read_mesh
+from geolearn.data.prepared_views import PIXELS
 from geolearn.data.prepared_voxels import columns_path
 from geolearn.errors import DatasetError
 from geolearn.structures import Mesh, VoxelGrid
-from geolearn.typing import Int, Tensor
+from geolearn.typing import Float, Int, Shaped, Tensor
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class VoxelSource:
 
     def __init__(self, root: Path, index: Index):
         self.root = root
-        self._rows = {key: row for row, (key, _) in enumerate(e for entries in index.splits.values() for e in entries)}
+        self._rows = _rows(index)
         self._splits = {split: len(entries) for split, entries in index.splits.items()}
 
     @cached_property
@@ -62,6 +66,28 @@ class VoxelSource:
         return VoxelGrid(values, torch.full((3,), -0.5), 1 / len(values))
 
 
+class ViewSource:
+    """Prepared pictures, in one mapped file."""
+
+    def __init__(self, root: Path, index: Index):
+        self.root = root
+        self._rows = _rows(index)
+
+    @cached_property
+    def pixels(self) -> Shaped[Tensor, "N V C H W"]:
+        with _remedy(self.root):
+            return read_pixels(self.root / PIXELS, len(self._rows))
+
+    def rows(self, keys: list[str]) -> Int[Tensor, " N"]:
+        return torch.tensor([self._rows[key] for key in keys], dtype=torch.int64)
+
+    def load(self, key: str) -> Float[Tensor, "V C H W"]:
+        return decode_pixels(self.pixels[self._rows[key]])
+
+    def __getstate__(self) -> dict[str, Any]:  # a worker process maps the file itself
+        return {name: value for name, value in self.__dict__.items() if name != "pixels"}
+
+
 @dataclass(frozen=True)
 class ProceduralSource:
     """Shapes made as they are asked for, normalised like prepared meshes."""
@@ -76,6 +102,11 @@ class ProceduralSource:
         if made != key:
             raise DatasetError(f"procedural sample {number} of {split} is {made!r}, expected {key!r}")
         return shape.mesh.normalised()
+
+
+def _rows(index: Index) -> dict[str, int]:
+    """Where each key is in the order of the index, split after split."""
+    return {key: row for row, (key, _) in enumerate(e for entries in index.splits.values() for e in entries)}
 
 
 @contextlib.contextmanager

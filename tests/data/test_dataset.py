@@ -6,7 +6,17 @@ import torch
 import trimesh
 from fake_raw_data import manifest_text, write_zip
 
-from geolearn.data import ShapeDataset, VoxelBatches, Voxelize, describe_dataset, list_datasets, make_loader, pack
+from geolearn.data import (
+    RenderViews,
+    ShapeDataset,
+    ViewBatches,
+    VoxelBatches,
+    Voxelize,
+    describe_dataset,
+    list_datasets,
+    make_loader,
+    pack,
+)
 from geolearn.data.sources import ProceduralSource, procedural_entries
 from geolearn.errors import DatasetError, InvalidInputError, UnknownNameError
 from geolearn.structures import Mesh, VoxelGrid
@@ -113,6 +123,87 @@ def test_batches_are_the_same_for_any_number_of_workers(meshes):
     assert whole[0].keys == loaded[0].keys
 
 
+@pytest.fixture
+def rendered(monkeypatch) -> list[str]:
+    """Names of the meshes that are rendered from now on."""
+    names: list[str] = []
+    pixels = RenderViews.pixels
+
+    def counted(self, shape):
+        names.append(shape.name)
+        return pixels(self, shape)
+
+    monkeypatch.setattr(RenderViews, "pixels", counted)
+    return names
+
+
+RENDER = RenderViews("ring", 16, count=3)
+
+
+def test_rendered_samples_are_cached_in_eight_bits(meshes, home, rendered):
+    data = ShapeDataset("modelnet10", "test", representation=RENDER)
+    plain = ShapeDataset("modelnet10", "test", representation=RENDER, cache=False)
+    for i in range(6):
+        first, again = data[i].data, data[i].data
+        assert torch.equal(first, again)
+        assert torch.equal(first, plain[i].data)
+        assert (first.dtype, first.shape) == (torch.float32, (3, 1, 16, 16))
+    assert sorted(rendered) == sorted(2 * data.keys)
+    (batch,) = make_loader(data, 6)
+    assert batch.data.shape == (6, 3, 1, 16, 16)
+    assert all(path.stat().st_size < 3 * 16 * 16 + 600 for path in (home / "cache").rglob("*.npz"))
+
+
+def test_depth_and_normals_are_cached_as_they_are(meshes):
+    for shading in ("depth", "normals"):
+        render = RenderViews("ring", 16, shading, count=3)
+        data = ShapeDataset("modelnet10", "test", representation=render)
+        data[2]  # now from the cache
+        assert torch.equal(data[2].data, render(ShapeDataset("modelnet10", "test")[2].data))
+        assert torch.equal(data.packed_views().images()[2], data[2].data)
+
+
+def test_packed_views_are_the_samples_rendered_once_for_training_and_validation(meshes, home, rendered):
+    splits = {name: ShapeDataset("modelnet10", name, representation=RENDER) for name in ("train", "val", "trainval")}
+    packed = {name: data.packed_views() for name, data in splits.items()}
+    assert sorted(rendered) == sorted(splits["trainval"].keys)
+    assert len(list((home / "cache").rglob("*.npy"))) == 1
+    for name, data in splits.items():
+        assert packed[name].keys == tuple(data.keys)
+        assert torch.equal(packed[name].labels, data.labels)
+        expected = torch.stack([data[i].data for i in range(len(data))])
+        assert torch.equal(packed[name].images(), expected)
+    (batch,) = ViewBatches(packed["train"], 99, shuffle=False)
+    assert torch.equal(batch.data, packed["train"].images())
+    assert packed["train"].classes == ("box", "turned")
+
+
+def test_packed_views_for_any_number_of_workers_and_without_a_cache(meshes, home):
+    data = ShapeDataset("modelnet10", "test", representation=RENDER)
+    expected = data.packed_views().images()
+    assert torch.equal(
+        ShapeDataset("modelnet10", "test", representation=RENDER, cache=False).packed_views().images(), expected
+    )
+    for path in (home / "cache").rglob("*.npy"):
+        path.unlink()
+    assert torch.equal(data.packed_views(jobs=2, backend="threading").images(), expected)
+
+
+def test_only_meshes_are_rendered(meshes):
+    with pytest.raises(InvalidInputError, match="needs RenderViews where a dataset holds meshes"):
+        ShapeDataset("modelnet10", "test").packed_views()
+    with pytest.raises(InvalidInputError, match=r"packed\(\) is for voxels"):
+        ShapeDataset("modelnet10", "test", representation=RENDER).packed()
+
+
+def test_procedural_shapes_are_rendered_by_the_same_path(home):
+    pytest.importorskip("geolearn.data.procedural")
+    data = ShapeDataset("procedural", "test", representation=RENDER, count=3)
+    packed = data.packed_views()
+    assert torch.equal(packed.images(), torch.stack([data[i].data for i in range(3)]))
+    assert len(ShapeDataset("procedural", "test", representation=RENDER, count=2).packed_views()) == 2
+
+
 def test_a_damaged_prepared_mesh_is_named(meshes, home):
     data = ShapeDataset("modelnet10", "test")
     (home / "datasets" / "modelnet10" / "meshes" / f"{data.keys[2]}.npz").write_bytes(b"PK broken")
@@ -207,6 +298,11 @@ def test_modelnet10_stands_upright(real_voxels):
     assert int(profile.argmax()) > 18
 
 
+def test_voxels_are_not_rendered(real_voxels):
+    with pytest.raises(InvalidInputError, match=r"where a dataset holds meshes .* modelnet10_voxels is of kind voxels"):
+        real_voxels["test"].packed_views()
+
+
 def test_real_grids_become_32_cells(real_voxels):
     sample = real_voxels["test"][7]
     assert isinstance(sample.data, VoxelGrid)
@@ -226,6 +322,23 @@ def test_real_shrec11_prepares(real_data, home, monkeypatch):
     assert isinstance(mesh, Mesh)
     assert len(mesh.faces) == 500
     assert mesh.to_trimesh().is_watertight
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [112, 224])
+def test_real_shrec11_is_rendered(size, real_data, home, monkeypatch):
+    if not (real_data / "shrec11_split16.tar.xz").is_file():
+        pytest.skip("no shrec11_split16.tar.xz")
+    monkeypatch.setenv("GEOLEARN_RAW", str(real_data))
+    render = RenderViews("mvcnn12", size, fit="sphere")
+    train, test = (ShapeDataset("shrec11", split, representation=render) for split in ("trainval", "test"))
+    for data, count in ((train, 480), (test, 120)):
+        packed = data.packed_views()
+        assert packed.pixels.shape == (count, 12, 1, size, size)
+        assert packed.labels.bincount().tolist() == [count // 30] * 30
+        seen = (packed.pixels > 0).flatten(3).any(3)
+        assert bool(seen.all())
+        assert torch.equal(packed.select([7]).images()[0], data[7].data)
 
 
 @pytest.mark.slow
