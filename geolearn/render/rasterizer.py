@@ -14,6 +14,7 @@ from geolearn.render.clipping import clip_faces, unclip
 from geolearn.structures import Mesh, MeshBatch
 from geolearn.typing import Float, Int, Tensor
 
+IN_PLANE = 1e-8  # a depth so small is in the plane of the camera
 MAX_SIDE = 32767  # of an image in pixels: the kernels keep pixel boxes in int16
 Hits = tuple[
     Int[Tensor, "N H W K"], Float[Tensor, "N H W K"], Float[Tensor, "N H W K 3"], Float[Tensor, "N H W K"]
@@ -185,12 +186,27 @@ class MeshRasterizer(torch.nn.Module):
     def transform(self, meshes_world: Any, **kwargs: Any) -> Any:
         """The meshes with x and y in NDC and z the depth in view space."""
         pytorch3d = require("pytorch3d.renderer.mesh.rasterizer", extra="render")
-        return pytorch3d.MeshRasterizer.transform(self, meshes_world, **kwargs)
+        meshes = pytorch3d.MeshRasterizer.transform(self, meshes_world, **{"eps": IN_PLANE, **kwargs})
+        if "eps" in kwargs or not kwargs.get("cameras", self.cameras).is_perspective():
+            return meshes
+        # Vertices in the plane of the camera are at infinity, but as constants: 0 times infinity is no gradient.
+        verts = meshes.verts_padded()
+        in_plane = verts.detach()[..., 2:].abs() < IN_PLANE
+        if not bool(in_plane.any()):
+            return meshes
+        at_infinity = torch.cat([in_plane, in_plane, torch.zeros_like(in_plane)], 2)
+        return meshes.update_padded(torch.where(at_infinity, math.inf, verts))
 
     def forward(self, meshes_world: Any, **kwargs: Any) -> Any:
-        """PyTorch3D's `Fragments` of meshes in world space."""
+        """PyTorch3D's `Fragments` of meshes in world space, which see one camera each or all the same."""
         settings = kwargs.get("raster_settings", self.raster_settings)
         cameras = kwargs.get("cameras", self.cameras)
+        poses = kwargs.get("R", getattr(cameras, "R", None))
+        if poses is not None and len(poses) not in (1, len(meshes_world)):
+            raise InvalidInputError(
+                f"cameras: expected 1 or {len(meshes_world)}, one per mesh, got {len(poses)}; repeat meshes with "
+                ".extend(views)"
+            )
         meshes = self.transform(meshes_world, **kwargs)
         clip = settings.clip_barycentric_coords
         perspective_correct = settings.perspective_correct
@@ -250,7 +266,7 @@ def _check_finite(face_verts: Tensor) -> None:
     """A corner in the plane of the camera projects to infinity, which is no mistake; its face is cut or dropped."""
     bad = ~torch.isfinite(face_verts.detach()).all(2)
     if bool(bad.any()):
-        bad &= ~(face_verts.detach()[..., 2].abs() < 1e-8)
+        bad &= ~(face_verts.detach()[..., 2].abs() < IN_PLANE)
         count = int(bad.any(1).sum())
         if count:
             raise InvalidInputError(

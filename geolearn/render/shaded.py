@@ -108,7 +108,7 @@ def render_shaded(
         device=batch.verts.device, cameras=seen_by, lights=lights, materials=materials,
         blend_params=renderer.BlendParams(sigma=sigma, gamma=gamma, background_color=background),
     )  # fmt: skip
-    fragments = rasterize(meshes, eps=1e-6 * NEAR * farthest)
+    fragments = rasterize(meshes)
     pictures = shade(fragments, meshes, znear=0.0, zfar=farthest).permute(0, 3, 1, 2)
     pictures = pictures.reshape(len(batch), views, 4, height, width)
     return pictures[0] if isinstance(mesh, Mesh) else pictures

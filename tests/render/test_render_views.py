@@ -244,6 +244,11 @@ def test_visibility_agrees_with_open3d_on_real_meshes(number, unpacked):
 
 
 def test_bad_input():
+    verts = quad().verts.clone()
+    verts[1, 2] = math.nan
+    with pytest.raises(InvalidInputError, match="verts: 1 of 12 values are NaN"):
+        Mesh(verts, quad().faces)
+    assert render_views(quad(), camera()[:0]).shape == (0, 1, 9, 9)
     with pytest.raises(UnknownNameError, match=r"unknown shading 'smoth'\. Did you mean 'smooth'"):
         render_views(quad(), camera(), shading="smoth")
     with pytest.raises(InvalidInputError, match="size: expected at least 1 pixel, got 0 x 0"):
