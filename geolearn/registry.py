@@ -1,11 +1,12 @@
 """A name -> object table that refuses to overwrite and suggests the nearest name."""
 
 from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from geolearn.errors import InvalidInputError, unknown_name
 
 T = TypeVar("T")
+Entry = TypeVar("Entry")  # a decorated class keeps its own type
 
 
 class Registry(Generic[T]):
@@ -15,13 +16,13 @@ class Registry(Generic[T]):
         self.kind = kind
         self._entries: dict[str, T] = {}
 
-    def register(self, name: str) -> Callable[[T], T]:
+    def register(self, name: str) -> Callable[[Entry], Entry]:
         """Decorator: `@MODELS.register("voxnet")`. A name can be taken once."""
 
-        def add(entry: T) -> T:
+        def add(entry: Entry) -> Entry:
             if name in self._entries:
                 raise InvalidInputError(f"{self.kind} {name!r} is already registered as {self._entries[name]!r}")
-            self._entries[name] = entry
+            self._entries[name] = cast(T, entry)
             return entry
 
         return add

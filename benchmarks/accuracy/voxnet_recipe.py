@@ -17,7 +17,7 @@ from geolearn.training.environment import describe_environment
 from geolearn.training.evaluation import classification_report, predict
 from geolearn.training.experiments import make_run
 from geolearn.training.files import write_json, write_text
-from geolearn.training.recipes import Recipe
+from geolearn.training.recipes import VoxelRecipe
 from geolearn.training.report import markdown_table
 from geolearn.training.runs import Run, train
 from geolearn.training.voxel_data import load_voxels_split, voting_inputs
@@ -25,21 +25,20 @@ from geolearn.training.voxel_data import load_voxels_split, voting_inputs
 VALIDATION = 0.2
 
 
-def variants(recipe: Recipe) -> dict[str, Recipe]:
+def variants(recipe: VoxelRecipe) -> dict[str, VoxelRecipe]:
     augment = recipe.augment
     return {
         "the recipe": recipe,
         "no stretching": replace(recipe, augment=replace(augment, scale=0.0)),
         "no shifts": replace(recipe, augment=replace(augment, shift=0)),
         "no mirroring": replace(recipe, augment=replace(augment, mirror=False)),
-        "12 angles instead of any": replace(recipe, augment=replace(augment, rotations=12)),
-        "no rotation, voting over mirror only": replace(
-            recipe, votes=1, augment=replace(augment, rotations=1, jitter_rad=0.1)
-        ),
+        "no jitter of the angle": replace(recipe, augment=replace(augment, jitter_rad=0.0)),
+        "any angle, 12 voted": replace(recipe, votes=12, augment=replace(augment, rotations=0)),
         "classes weigh by their samples": replace(recipe, class_balance=0.0),
         "no label smoothing": replace(recipe, label_smoothing=0.0),
         "no running average": replace(recipe, ema_decay=0.0),
-        "no voting": replace(recipe, votes=1, vote_mirror=False),
+        "voting over mirror only": replace(recipe, vote_shift=0, vote_scale=0.0),
+        "no voting": replace(recipe, vote_mirror=False, vote_shift=0, vote_scale=0.0),
         "half as long": replace(recipe, epochs=recipe.epochs // 2),
     }
 
@@ -50,7 +49,8 @@ def measure(run: Run, folder: Path) -> tuple[float, float]:
         train(run, folder, resume=(folder / "config.json").is_file())
     model, _ = load_model(folder / "model.safetensors")
     voxels = load_voxels_split(run.data, "val", validation=VALIDATION)
-    votes = voting_inputs(voxels, run.recipe.votes, run.recipe.vote_mirror)
+    recipe = run.recipe
+    votes = voting_inputs(voxels, recipe.votes, recipe.vote_mirror, recipe.vote_shift, recipe.vote_scale)
     report = classification_report(predict(model, votes, voxels.labels, voxels.keys), voxels.classes)
     return report["class_accuracy"], report["instance_accuracy"]
 

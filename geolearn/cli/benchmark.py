@@ -24,8 +24,8 @@ class Benchmark:
     """Comma-separated models; default: all of the benchmark's."""
     seeds: str = "0,1,2"
     """Comma-separated seeds; a claim takes at least three."""
-    recipe: str = "best"
-    """Recipe of every model."""
+    recipe: str | None = None
+    """Recipe of every model; default: the benchmark's."""
     epochs: int | None = None
     """Train for this long instead of the recipe's number of epochs (the results say so)."""
     runs: Path = Path("runs/benchmark")

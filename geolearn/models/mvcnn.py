@@ -44,6 +44,10 @@ class MVCNN(PretrainedModel):
             computation is not a chain of named parts have the single stage "conv".
     """
 
+    inputs = "views"
+    backbone: Any
+    pool: ViewPool
+    fc: nn.Linear
     mean: Tensor
     std: Tensor
 
@@ -59,7 +63,7 @@ class MVCNN(PretrainedModel):
     ):
         # Trained weights replace the pretrained ones, so a model that is loaded again asks for none.
         super().__init__(num_classes=num_classes, backbone=backbone, pooling=pooling, pool_at=pool_at, dropout=dropout)
-        self.backbone: Any = _backbone(backbone, pretrained)
+        self.backbone = _backbone(backbone, pretrained)
         config = self.backbone.default_cfg
         self.register_buffer("mean", torch.tensor(config["mean"]).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config["std"]).view(3, 1, 1), persistent=False)
@@ -84,6 +88,12 @@ class MVCNN(PretrainedModel):
         `features(..., start=stage)` goes on from it.
         """
         return self._run(self._images(x), 0, self._after(stage)).unflatten(0, x.shape[:2])
+
+    def freeze(self, stage: str) -> None:
+        """Leave everything up to the end of `stage` out of training."""
+        for name in self.stages[: self._after(stage)]:
+            part = self.backbone if name == "conv" else self.backbone.get_submodule(name)
+            part.requires_grad_(False)
 
     def features(
         self, x: Float[Tensor, "B V *F"], mask: Bool[Tensor, "B V"] | None = None, *, start: str | None = None

@@ -6,7 +6,7 @@ the model, its constructor arguments, and whatever the trainer noted (classes, d
 
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 from torch import nn
@@ -27,7 +27,12 @@ class PretrainedModel(nn.Module):
     """Base of every registered model: remembers its constructor arguments and loads weights by name or path.
 
     A subclass passes its constructor arguments to `super().__init__(**arguments)`.
+
+    Attributes:
+        inputs: what the model looks at, "voxels" or "views": how data are loaded for it.
     """
+
+    inputs: ClassVar[Literal["voxels", "views"]] = "voxels"
 
     def __init__(self, **config: Any):
         super().__init__()

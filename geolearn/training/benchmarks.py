@@ -37,6 +37,7 @@ class Protocol:
     text: str
     models: tuple[str, ...]
     published: tuple[Published, ...]
+    recipe: str = "best"
 
 
 BENCHMARKS: Registry[Protocol] = Registry("benchmark")
@@ -61,6 +62,7 @@ BENCHMARKS.register("procedural")(
         text="built-in procedural shapes, default counts and seed",
         models=("voxnet", "voxresnet"),
         published=(),
+        recipe="turned",
     )
 )
 
@@ -70,7 +72,7 @@ def run_benchmark(
     *,
     models: Sequence[str] | None,
     seeds: Sequence[int],
-    recipe: str,
+    recipe: str | None = None,
     runs: Path,
     output: Path,
     epochs: int | None = None,
@@ -80,6 +82,7 @@ def run_benchmark(
     A seed whose run folder holds a finished run of the same recipe is not trained again.
     """
     protocol = BENCHMARKS[name]
+    recipe = recipe or protocol.recipe
     if not seeds or len(set(seeds)) != len(seeds):
         raise InvalidInputError(f"seeds: expected different seeds, at least one, got {list(seeds)}")
     entries = []

@@ -15,7 +15,7 @@ from geolearn.training.runs import train
 def run_demo(folder: Path, *, epochs: int) -> tuple[list[dict[str, Any]], Path]:
     """Train and test VoxNet on the procedural shapes; returns the table and the path of the page."""
     folder.mkdir(parents=True, exist_ok=True)
-    run = make_run("voxnet", "procedural", "best", epochs=epochs)
+    run = make_run("voxnet", "procedural", "turned", epochs=epochs)
     run_folder = folder / "voxnet"
     if not (run_folder / "result.json").is_file():
         train(run, run_folder, resume=(run_folder / "config.json").is_file())

@@ -1,5 +1,6 @@
 """Train by name, and evaluate trained weights by name: what the command line and the benchmarks call."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,12 @@ from typing import Any
 from geolearn._optional import require
 from geolearn.data import ShapeDataset
 from geolearn.models import load_model
+from geolearn.models.weights import PretrainedModel
 from geolearn.training.evaluation import Predictions, classification_report, predict
+from geolearn.training.families import TestSet, find_family
 from geolearn.training.recipes import find_recipe
-from geolearn.training.retrieval import retrieval_map
+from geolearn.training.retrieval import MahalanobisMetric, precision_recall, retrieval_map
 from geolearn.training.runs import Run
-from geolearn.training.voxel_data import load_voxels_split, voting_inputs
 from geolearn.typing import PathLike
 
 
@@ -30,36 +32,66 @@ def find_weights(run_or_weights: PathLike) -> PathLike:
 
 
 def evaluate(
-    run_or_weights: PathLike, data: str, *, split: str = "test", progress: bool = False
+    run_or_weights: PathLike,
+    data: str,
+    *,
+    split: str = "test",
+    view_counts: Sequence[int] = (),
+    retrieval: bool = False,
+    progress: bool = False,
 ) -> tuple[dict[str, Any], Predictions]:
-    """Vote over rotations as the weights' recipe says; every sample of the split counts.
+    """Test weights, voting as their recipe says; every sample of the split counts.
 
     Where the dataset knows test shapes that also occur in training, the report adds the figures without them.
+
+    Args:
+        view_counts: also test a multi-view network with so many views of every shape (`by_views` in the report).
+        retrieval: learn a metric from the training split's descriptors and report the retrieval it gives as well.
 
     Returns:
         the report (see `classification_report`, plus retrieval mAP and the protocol), and the predictions.
     """
     model, record = load_model(find_weights(run_or_weights))
-    voxels = load_voxels_split(data, split)
-    votes, mirror = record.get("votes", 1), record.get("vote_mirror", False)
-    inputs = list(voting_inputs(voxels, votes, mirror))
-    if progress:
-        inputs = require("rich.progress", extra="train").track(inputs, f"{votes} rotations", transient=True)
-    predictions = predict(model, inputs, voxels.labels, voxels.keys)
+    predictions, tested = _predict(model, record, data, split, None, progress)
     report = {
         "model": record["model"],
         "weights": Path(run_or_weights).name,
         "data": data,
         "split": split,
-        "protocol": f"full {split} split, {votes} rotations{' x mirror' if mirror else ''} voted",
-        **classification_report(predictions, voxels.classes),
-        "retrieval_map": retrieval_map(predictions.features, voxels.labels),
+        "protocol": f"full {split} split, {tested.voting}",
+        **classification_report(predictions, tested.split.classes),
+        "retrieval_map": retrieval_map(predictions.features, predictions.labels),
     }
     repeated = {entry["key"] for entry in ShapeDataset(data, split).facts.get("duplicates", ())}
     if split == "test" and repeated:
-        keep = [i for i, key in enumerate(voxels.keys) if key not in repeated]
-        rest = classification_report(predictions.select(keep), voxels.classes)
+        keep = [i for i, key in enumerate(predictions.keys) if key not in repeated]
+        rest = classification_report(predictions.select(keep), tested.split.classes)
         report["without_duplicates"] = {
             name: rest[name] for name in ("class_accuracy", "instance_accuracy", "num_samples")
         }
+    if view_counts:
+        report["by_views"] = []
+        for count in view_counts:
+            some, tested = _predict(model, record, data, split, count, progress)
+            figures = classification_report(some, tested.split.classes)
+            row = {"views": count, **{name: figures[name] for name in ("class_accuracy", "instance_accuracy")}}
+            report["by_views"].append({**row, "retrieval_map": retrieval_map(some.features, some.labels)})
+    if retrieval:
+        train, _ = _predict(model, record, data, "trainval", None, progress)
+        metric = MahalanobisMetric.fit(train.features, train.labels)
+        report["retrieval_map_metric"] = retrieval_map(metric(predictions.features), predictions.labels)
+        report["precision_recall"] = {
+            name: [values.tolist() for values in precision_recall(features, predictions.labels)]
+            for name, features in (("descriptor", predictions.features), ("metric", metric(predictions.features)))
+        }
     return report, predictions
+
+
+def _predict(
+    model: PretrainedModel, record: dict[str, Any], data: str, split: str, views: int | None, progress: bool
+) -> tuple[Predictions, TestSet]:
+    tested = find_family(record["model"]).test_set(data, split, record, views)
+    votes = tested.votes
+    if progress:
+        votes = require("rich.progress", extra="train").track(votes, f"{split}: {tested.voting}", transient=True)
+    return predict(model, votes, tested.split.labels, tested.split.keys, batch_size=tested.batch_size), tested

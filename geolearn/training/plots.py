@@ -56,6 +56,18 @@ def plot_curves(history: Mapping[str, Sequence[tuple[int, float]]], path: Path) 
     figure.savefig(path, dpi=110)
 
 
+def plot_lines(lines: Mapping[str, Sequence[Sequence[int | float]]], path: Path, *, across: str, up: str) -> None:
+    """Named lines, each (x values, y values), with a mark at every point."""
+    figure = _figure(5.5, 3.8)
+    axes = figure.add_subplot()
+    for name, (x, y) in lines.items():
+        axes.plot(x, y, marker="o", markersize=3, label=name)
+    axes.set(xlabel=across, ylabel=up)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=110)
+
+
 def plot_meshes(meshes: Sequence[tuple[Mesh, str]], path: Path, columns: int = 5) -> None:
     """A sheet of closed meshes, each with its caption, faces coloured by label and shaded.
 

@@ -22,13 +22,15 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from geolearn.errors import CheckpointError, InvalidInputError
-from geolearn.models import MODELS, save_model
+from geolearn.models import save_model
 from geolearn.training.averaging import RunningAverage
 from geolearn.training.environment import describe_environment
+from geolearn.training.families import find_family
 from geolearn.training.files import write_json
 from geolearn.training.history import History
 from geolearn.training.recipes import Recipe
-from geolearn.training.task import ClassificationTask, class_weights
+from geolearn.training.task import class_weights
+from geolearn.training.view_data import ViewData
 from geolearn.training.voxel_data import VoxelData
 
 
@@ -49,7 +51,7 @@ class Run:
 
 
 def train(
-    run: Run, folder: Path, *, data: VoxelData | None = None, resume: bool = False, progress: bool = True
+    run: Run, folder: Path, *, data: VoxelData | ViewData | None = None, resume: bool = False, progress: bool = True
 ) -> dict[str, Any]:
     """Train one model and fill `folder` with the files listed above.
 
@@ -65,14 +67,15 @@ def train(
     """
     checkpoint = _claim(run, folder, resume)
     pl.seed_everything(run.seed, workers=True, verbose=False)
-    data = data or VoxelData.load(run.data, run.recipe, seed=run.seed, validation=run.validation)
-    classes = data.train.classes
-    model = MODELS[run.model](num_classes=len(classes))
-    weights = class_weights(data.train.labels, len(classes), run.recipe.class_balance)
-    task = ClassificationTask(model, run.recipe, weights, seed=run.seed)
+    family = find_family(run.model)
+    samples = data or family.load(run.data, run.recipe, seed=run.seed, validation=run.validation)
+    classes, count = samples.train.classes, len(samples.train)
+    weights = class_weights(samples.train.labels, len(classes), run.recipe.class_balance)
+    task = family.task(run.model, len(classes), run.recipe, weights, seed=run.seed)
+    model = task.model
     trainer = _trainer(run, folder, progress)
     started = time.perf_counter()
-    trainer.fit(task, data, ckpt_path=checkpoint, weights_only=True)
+    trainer.fit(task, samples, ckpt_path=checkpoint, weights_only=True)
     seconds = time.perf_counter() - started
     if trainer.interrupted:
         raise KeyboardInterrupt
@@ -80,14 +83,12 @@ def train(
         "validation": {name: float(value) for name, value in trainer.callback_metrics.items()},
         "epochs": trainer.current_epoch,
         "seconds": seconds,
-        "samples_per_second": len(data.train) * run.recipe.epochs / seconds if checkpoint is None else None,
+        "samples_per_second": count * run.recipe.epochs / seconds if checkpoint is None else None,
         "parameters": sum(p.numel() for p in model.parameters()),
     }
     if trainer.is_global_zero:
         notes = {"classes": classes, "data": run.data, "recipe": run.recipe_name, "seed": run.seed}
-        save_model(
-            model, folder / "model.safetensors", votes=run.recipe.votes, vote_mirror=run.recipe.vote_mirror, **notes
-        )
+        save_model(model, folder / "model.safetensors", **family.notes(run.recipe), **notes)
         write_json(folder / "result.json", result)
     return result
 

@@ -9,8 +9,9 @@ from torch.nn import functional as F
 from torchmetrics.classification import MulticlassAccuracy
 
 from geolearn.data import Batch
+from geolearn.models import MVCNN
 from geolearn.models.weights import PretrainedModel
-from geolearn.training.recipes import Recipe
+from geolearn.training.recipes import Recipe, ViewRecipe
 from geolearn.typing import Float, Int, Tensor
 
 
@@ -40,15 +41,25 @@ class ClassificationTask(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         torch.manual_seed((self.seed * 100_003 + self.current_epoch) * 1_009 + self.global_rank)
 
+    def logits(self, x: Tensor) -> Float[Tensor, "B K"]:
+        return self.model(x)
+
+    def training_loss(self, x: Tensor, label: Int[Tensor, " B"]) -> Tensor:
+        return self.loss(self.logits(x), label)
+
+    def parts(self) -> list[tuple[nn.Module, float]]:
+        """What is trained, and the factor on the learning rate of each part."""
+        return [(self.model, 1.0)]
+
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         x, label = batch.data, batch.labels
-        loss = self.loss(self.model(x), label)
+        loss = self.training_loss(x, label)
         self.log("loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(x), sync_dist=True)
         return loss
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         x, label = batch.data, batch.labels
-        logits = self.model(x)
+        logits = self.logits(x)
         self.class_accuracy(logits, label)
         self.instance_accuracy(logits, label)
         self.log("val_loss", F.cross_entropy(logits, label), on_epoch=True, batch_size=len(x), sync_dist=True)
@@ -58,13 +69,14 @@ class ClassificationTask(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         recipe = self.recipe
         # Biases and norms are not decayed: decay is a prior on directions, not on offsets.
-        groups = [
-            {
-                "params": [p for p in self.model.parameters() if p.ndim > 1],
-                "weight_decay": recipe.weight_decay,
-            },
-            {"params": [p for p in self.model.parameters() if p.ndim <= 1], "weight_decay": 0.0},
-        ]
+        groups, rates = [], []
+        for part, factor in self.parts():
+            trained = [p for p in part.parameters() if p.requires_grad]
+            groups.append({"params": [p for p in trained if p.ndim > 1], "weight_decay": recipe.weight_decay})
+            groups.append({"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0})
+            rates += [factor * recipe.learning_rate] * 2
+        for group, rate in zip(groups, rates, strict=True):
+            group["lr"] = rate
         if recipe.optimiser == "sgd":
             optimiser = torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum)
         else:
@@ -74,9 +86,40 @@ class ClassificationTask(pl.LightningModule):
         else:
             schedule = torch.optim.lr_scheduler.OneCycleLR(
                 optimiser,
-                recipe.learning_rate,
+                rates,
                 total_steps=int(self.trainer.estimated_stepping_batches),
                 pct_start=0.2,
                 cycle_momentum=False,
             )
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class ViewTask(ClassificationTask):
+    """The same for multi-view networks: two phases, frozen stages and norms, a faster classifier (see `ViewRecipe`)."""
+
+    model: MVCNN
+    recipe: ViewRecipe
+
+    def __init__(self, model: MVCNN, recipe: ViewRecipe, weights: Tensor, *, seed: int = 0):
+        super().__init__(model, recipe, weights, seed=seed)
+        if recipe.freeze:
+            model.freeze(recipe.freeze)
+
+    def on_train_epoch_start(self) -> None:
+        super().on_train_epoch_start()
+        if self.recipe.freeze_norms:
+            for module in self.model.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+
+    def logits(self, x: Float[Tensor, "B V *F"]) -> Float[Tensor, "B K"]:
+        return self.model(x.float(), start=self.recipe.freeze)
+
+    def training_loss(self, x: Float[Tensor, "B V *F"], label: Int[Tensor, " B"]) -> Tensor:
+        if self.current_epoch < self.recipe.single_view_epochs:
+            views = x.shape[1]
+            x, label = x.flatten(0, 1).unsqueeze(1), label.repeat_interleave(views)
+        return super().training_loss(x, label)
+
+    def parts(self) -> list[tuple[nn.Module, float]]:
+        return [(self.model.backbone, 1.0), (self.model.pool, 1.0), (self.model.fc, self.recipe.head_rate)]

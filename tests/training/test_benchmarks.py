@@ -7,7 +7,7 @@ import pytest
 from test_runs import RECIPE, boxes
 
 from geolearn.errors import InvalidInputError, UnknownNameError
-from geolearn.training import benchmarks, experiments, runs, voxel_data
+from geolearn.training import benchmarks, experiments, families, runs, voxel_data
 from geolearn.training.benchmarks import run_benchmark
 from geolearn.training.experiments import evaluate, make_run
 from geolearn.training.recipes import RECIPES
@@ -28,7 +28,7 @@ def easy(monkeypatch):
         return boxes(*seeds[split])
 
     monkeypatch.setattr(voxel_data, "load_voxels_split", load)
-    monkeypatch.setattr(experiments, "load_voxels_split", load)
+    monkeypatch.setattr(families, "load_voxels_split", load)
     monkeypatch.setattr(experiments, "ShapeDataset", NoFacts)
     monkeypatch.setitem(RECIPES._entries, "voxnet/best", replace(RECIPE, votes=3, vote_mirror=True))
 
@@ -66,7 +66,7 @@ def test_evaluation_of_a_run_folder(easy, tmp_path):
     runs.train(run, tmp_path, progress=False)
     report, predictions = evaluate(tmp_path, "boxes")
     assert report["num_samples"] == len(predictions.labels) == 21
-    assert report["protocol"] == "full test split, 3 rotations x mirror voted"
+    assert report["protocol"] == "full test split, 6 votes over 3 rotations, mirror"
     assert sum(map(sum, report["confusion"])) == 21
     assert evaluate(tmp_path / "model.safetensors", "boxes")[0]["class_accuracy"] == report["class_accuracy"]
 

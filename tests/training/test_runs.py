@@ -20,7 +20,7 @@ from geolearn.training.runs import Run, train
 from geolearn.training.voxel_data import VoxelData
 
 RECIPE = replace(
-    RECIPES["voxnet/best"], epochs=4, batch_size=8, votes=2, ema_decay=0.9, augment=VoxelAugment(rotations=4, shift=1)
+    RECIPES["voxnet/turned"], epochs=4, batch_size=8, votes=2, ema_decay=0.9, augment=VoxelAugment(rotations=4, shift=1)
 )
 RUN = Run(model="voxnet", data="boxes", recipe_name="test", recipe=RECIPE, accelerator="cpu")
 

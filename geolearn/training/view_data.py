@@ -1,0 +1,152 @@
+"""View datasets as Lightning loads them: pictures, or what a frozen part of the network made of them."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import lightning.pytorch as pl
+import torch
+
+from geolearn.data import PackedViews, RenderViews, ShapeDataset, ViewAugment, ViewBatches, load_manifest
+from geolearn.data.packed_views import decode_pixels
+from geolearn.data.pixel_files import cached_pixels
+from geolearn.data.places import cache_folder
+from geolearn.data.view_batches import ViewDraw
+from geolearn.data.workers import Workers
+from geolearn.errors import InvalidInputError
+from geolearn.models import MVCNN
+from geolearn.training.recipes import ViewRecipe
+from geolearn.typing import Float, Int, Tensor
+
+
+def load_views_split(
+    name: str, split: str, *, rig: str, size: int, views: int | None = None, validation: float = 0.1
+) -> PackedViews:
+    """One split of any mesh dataset as pictures by a rig, or of a dataset of ready pictures, as they are.
+
+    Args:
+        views: render a ring of so many cameras at the height of "mvcnn12" instead of `rig`. Ready pictures are given
+            whole; the caller takes some.
+    """
+    if load_manifest(name).kind != "views":
+        render = RenderViews(rig, size) if views is None else RenderViews("ring", size, count=views)
+        return ShapeDataset(name, split, representation=render, validation=validation).packed_views(jobs=-1)
+    ready = ShapeDataset(name, split, validation=validation).packed_views(jobs=-1)
+    if views is not None and views > ready.views:
+        raise InvalidInputError(f"views: {name} holds {ready.views} ready views of every shape, got {views}")
+    return ready
+
+
+class ViewData(pl.LightningDataModule):
+    """Training and validation views. The test split is not even read here.
+
+    Where the recipe freezes the first stages of the network, what they make of every view, plain and mirrored, is
+    computed once, kept in the cache, and served instead of the pictures.
+    """
+
+    def __init__(self, train: PackedViews, validation: PackedViews | None, recipe: ViewRecipe, *, seed: int):
+        super().__init__()
+        self.train = train
+        self.validation = validation
+        self.recipe = recipe
+        self.seed = seed
+        self.augment = recipe.augment
+        self.kept = False
+
+    @classmethod
+    def load(cls, name: str, recipe: ViewRecipe, *, seed: int, validation: float) -> "ViewData":
+        """The splits of a dataset by name, `validation` of every class held out of training."""
+        train = load_views_split(name, "train", rig=recipe.rig, size=recipe.size, validation=validation)
+        if not validation:
+            return cls(train, None, recipe, seed=seed)
+        held_out = load_views_split(name, "val", rig=recipe.rig, size=recipe.size, validation=validation)
+        return cls(train, held_out, recipe, seed=seed)
+
+    def setup(self, stage: str) -> None:
+        freeze, augment = self.recipe.freeze, self.recipe.augment
+        if freeze is None or self.kept:
+            return
+        model: MVCNN = self.trainer.lightning_module.model  # type: ignore[union-attr]  # there before setup
+        self.train = keep_activations(model, self.train, freeze, mirror=augment.mirror)
+        if self.validation is not None:
+            self.validation = keep_activations(model, self.validation, freeze, mirror=False)
+        if augment.mirror:
+            self.augment = StoredMirror(views=augment.views)
+        self.kept = True
+
+    def train_dataloader(self) -> ViewBatches:
+        world = self.trainer.world_size if self.trainer else 1
+        return ViewBatches(
+            self.train,
+            self.recipe.batch_size // world,
+            augment=self.augment,
+            seed=self.seed,
+            drop_last=len(self.train) >= self.recipe.batch_size,
+        )
+
+    def val_dataloader(self) -> ViewBatches | list:
+        if self.validation is None:
+            return []
+        return ViewBatches(self.validation, 16, shuffle=False, seed=self.seed)
+
+
+class StoredMirror(ViewAugment):
+    """`ViewAugment` for views whose mirrored versions are stored behind the plain ones."""
+
+    def draw(self, count: int, views: int, generator: torch.Generator) -> ViewDraw:
+        each = views // 2
+        mirror, chosen = super().draw(count, each, generator)
+        if chosen is None:
+            chosen = torch.arange(each).expand(count, each)
+        return ViewDraw(torch.zeros_like(mirror), chosen + each * mirror[:, None])
+
+
+def keep_activations(model: MVCNN, split: PackedViews, stage: str, *, mirror: bool) -> PackedViews:
+    """The split with `model.activations(views, stage)` in half precision in place of its pixels, kept in the cache.
+
+    With `mirror`, those of the mirrored pictures follow: V views become 2 V.
+    """
+    training = model.training
+    model.eval()
+    make = _Activations(model, split, stage, mirror)
+    views, channels, height, width = make(0).shape
+    shape = (views, channels, height, width)
+    digest = hashlib.sha256(repr((stage, mirror, shape)).encode())
+    for key, value in model.backbone.state_dict().items():
+        digest.update(key.encode() + value.cpu().contiguous().numpy().tobytes())
+    for index in torch.arange(len(split)).split(64):
+        digest.update(split.take(index).cpu().contiguous().numpy().tobytes())
+    path = cache_folder("activations") / f"{digest.hexdigest()}.npy"
+    title = f"{model.config['backbone']} up to {stage}"
+    kept = cached_pixels(path, shape, make, range(len(split)), Workers(), title, torch.float16)
+    model.train(training)
+    return replace(split, pixels=kept, rows=None)
+
+
+@dataclass(frozen=True)
+class _Activations:
+    model: MVCNN
+    split: PackedViews
+    stage: str
+    mirror: bool
+
+    @torch.inference_mode()
+    def __call__(self, row: int) -> Float[Tensor, "V C H W"]:
+        images = self.split.select([row]).images()
+        if self.mirror:
+            images = torch.cat([images, images.flip(-1)], dim=1)
+        return self.model.activations(images, self.stage)[0].half()
+
+
+def voting_views(
+    split: PackedViews, mirror: bool, views: Int[Tensor, " K"] | None = None
+) -> Iterator[Callable[[slice], Tensor]]:
+    """One function per vote, from a slice of samples to their views, as they are or mirrored; `views`: only these."""
+    everything = torch.arange(len(split))
+    for mirrored in (False, True) if mirror else (False,):
+
+        def vote(part: slice, mirrored: bool = mirrored) -> Tensor:
+            images = decode_pixels(split.take(everything[part], views))
+            return images.flip(-1) if mirrored else images
+
+        yield vote

@@ -1,0 +1,164 @@
+"""Training on views: two phases, frozen stages that are computed once, tests with other numbers of views."""
+
+from dataclasses import replace
+from typing import ClassVar
+
+import pytest
+import torch
+
+from geolearn.data import PackedViews, ViewAugment
+from geolearn.errors import InvalidInputError
+from geolearn.models import MVCNN, load_model
+from geolearn.training import experiments, families, view_data
+from geolearn.training.experiments import evaluate
+from geolearn.training.recipes import ViewRecipe
+from geolearn.training.report import evaluation_report
+from geolearn.training.runs import Run, train
+from geolearn.training.task import ViewTask
+from geolearn.training.view_data import StoredMirror, ViewData, keep_activations
+
+pytest.importorskip("timm", reason="needs the extra [backbones]")
+
+FROZEN = ("backbone.conv_stem", "backbone.bn1", "backbone.blocks.0", "backbone.blocks.1")
+BACKBONE = {"backbone": "test_efficientnet"}
+RECIPE = ViewRecipe(
+    source="test",
+    epochs=5,
+    batch_size=8,
+    learning_rate=5e-3,
+    ema_decay=0.8,
+    model=BACKBONE,
+    augment=ViewAugment(mirror=True, views=2),
+    single_view_epochs=1,
+    freeze_norms=False,
+)
+RUN = Run(model="mvcnn", data="bars", recipe_name="test", recipe=RECIPE, accelerator="cpu")
+
+
+def bars(count: int, seed: int) -> PackedViews:
+    """Two classes: in one of the four views there is a bar, standing or lying."""
+    generator = torch.Generator().manual_seed(seed)
+    pixels = torch.randint(0, 40, (count, 4, 1, 32, 32), generator=generator, dtype=torch.uint8)
+    labels = torch.arange(count) % 2
+    for shape, label in zip(pixels, labels.tolist(), strict=True):
+        for view in shape:
+            place = int(torch.randint(4, 24, (1,), generator=generator))
+            bar = view[0, :, place : place + 4] if label else view[0, place : place + 4]
+            bar += 200
+    return PackedViews(pixels, labels, tuple(f"{seed}/{i}" for i in range(count)), ("lying", "standing"))
+
+
+class NoFacts:
+    facts: ClassVar[dict] = {}
+
+    def __init__(self, *_):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def easy(monkeypatch, tmp_path):
+    monkeypatch.setenv("GEOLEARN_HOME", str(tmp_path / "home"))
+    seeds = {"train": (48, 0), "val": (16, 1), "test": (21, 2), "trainval": (64, 0)}
+
+    def load(name, split, *, rig, size, views=None, validation=0.1):
+        return bars(*seeds[split])
+
+    monkeypatch.setattr(view_data, "load_views_split", load)
+    monkeypatch.setattr(families, "load_views_split", load)
+    monkeypatch.setattr(experiments, "ShapeDataset", NoFacts)
+
+
+def test_a_run_learns_and_is_tested_with_any_number_of_views(tmp_path):
+    result = train(RUN, tmp_path / "run", progress=False)
+    assert result["validation"]["val_class_accuracy"] > 0.9
+    report, _ = evaluate(tmp_path / "run", "bars", retrieval=True, view_counts=[4, 1])
+    assert report["class_accuracy"] > 90
+    assert report["num_samples"] == 21
+    assert report["protocol"] == "full test split, 4 views and their mirror images"
+    assert report["retrieval_map_metric"] > 80
+    four, one = report["by_views"]
+    assert four == {"views": 4, **{name: report[name] for name in list(four)[1:]}}
+    assert one["views"] == 1
+    assert 60 < one["class_accuracy"] <= 100
+    for name, (recall, precision) in report["precision_recall"].items():
+        assert name in ("descriptor", "metric")
+        assert recall[0] == 0
+        assert recall[-1] == 1
+        assert precision == sorted(precision, reverse=True)
+    page = evaluation_report(report, tmp_path / "evaluation").read_text()
+    assert page.count("<img") == 3
+
+
+def test_frozen_stages_stay_as_they_were_and_their_activations_give_the_same_answers(tmp_path):
+    recipe = replace(RECIPE, freeze="blocks.1", epochs=2, single_view_epochs=0)
+    train(replace(RUN, recipe=recipe), tmp_path / "run", progress=False)
+    model, _ = load_model(tmp_path / "run" / "model.safetensors")
+    assert isinstance(model, MVCNN)
+    torch.manual_seed(0)
+    fresh, trained = MVCNN(2, **BACKBONE).state_dict(), model.state_dict()
+    for name in (name for name in fresh if fresh[name].is_floating_point() and name not in ("mean", "std")):
+        assert torch.equal(trained[name], fresh[name]) == name.startswith(FROZEN), name
+    split = bars(6, 3)
+    kept = keep_activations(model.train(), split, "blocks.1", mirror=True)
+    assert model.training
+    model.eval()
+    assert kept.views == 8
+    assert kept.pixels.dtype == torch.float16
+    with torch.no_grad():
+        expected = model(split.images())
+        torch.testing.assert_close(model(kept.images()[:, :4], start="blocks.1"), expected, atol=1e-2, rtol=1e-2)
+        mirrored = model(split.images().flip(-1))
+        torch.testing.assert_close(model(kept.images()[:, 4:], start="blocks.1"), mirrored, atol=1e-2, rtol=1e-2)
+
+
+def test_only_what_comes_after_the_frozen_stage_is_trained():
+    task = ViewTask(MVCNN(2, **BACKBONE), replace(RECIPE, freeze="blocks.1"), torch.ones(2))
+    trained = {name for name, p in task.model.named_parameters() if p.requires_grad}
+    assert not any(
+        name.startswith(("backbone.conv_stem", "backbone.blocks.0", "backbone.blocks.1")) for name in trained
+    )
+    assert any(name.startswith("backbone.blocks.2") for name in trained)
+    assert "fc.weight" in trained
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_frozen_norms_do_not_learn_from_the_training_views(frozen, monkeypatch):
+    task = ViewTask(MVCNN(2, **BACKBONE), replace(RECIPE, freeze_norms=frozen), torch.ones(2)).train()
+    monkeypatch.setattr(ViewTask, "current_epoch", 0)
+    task.on_train_epoch_start()
+    before = task.model.backbone.bn1.running_mean.clone()
+    task.training_loss(bars(4, 0).images(), torch.tensor([0, 1, 0, 1]))
+    assert torch.equal(task.model.backbone.bn1.running_mean, before) == frozen
+
+
+def test_single_views_are_shapes_of_their_own_in_the_first_phase(monkeypatch):
+    task = ViewTask(MVCNN(2, **BACKBONE), RECIPE, torch.ones(2))
+    seen = []
+    monkeypatch.setattr(task.model, "forward", lambda x, **_: seen.append(x.shape) or torch.zeros(len(x), 2))
+    x, label = torch.zeros(3, 4, 1, 32, 32), torch.tensor([0, 1, 0])
+    for epoch in (0, 1):
+        monkeypatch.setattr(ViewTask, "current_epoch", epoch)
+        task.training_loss(x, label)
+    assert seen == [(12, 1, 1, 32, 32), (3, 4, 1, 32, 32)]
+
+
+def test_stored_mirrors_are_chosen_for_all_views_of_a_shape():
+    mirror, views = StoredMirror(views=3).draw(200, 8, torch.Generator().manual_seed(0))
+    assert not mirror.any()
+    assert views is not None
+    assert views.shape == (200, 3)
+    assert bool(((views < 4).all(1) | (views >= 4).all(1)).all())
+    assert 60 < int((views >= 4).all(1).sum()) < 140
+    assert all(len(set(row)) == 3 for row in views.tolist())
+
+
+def test_views_are_not_for_voxels():
+    with pytest.raises(InvalidInputError, match="this one looks at voxels"):
+        families.Voxels().test_set("procedural", "test", {}, 3)
+
+
+def test_data_are_the_same_for_the_same_seed():
+    data = [ViewData(bars(16, 0), None, RECIPE, seed=seed) for seed in (1, 1, 2)]
+    first, second, other = (next(iter(each.train_dataloader())).data for each in data)
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
