@@ -29,15 +29,16 @@ class Evaluate:
     json: Path | None = None
     """Write every figure to this file."""
     report: Path | None = None
-    """Write report.html, confusion.png and result.json into this folder."""
+    """Write report.html, its pictures and result.json into this folder."""
 
     def run(self) -> int:
         from geolearn.training.experiments import evaluate
         from geolearn.training.files import write_json
         from geolearn.training.report import evaluation_report, markdown_table
+        from geolearn.training.view_sheets import view_sheets
 
         counts = [int(count) for count in self.views.split(",")] if self.views else []
-        report, _ = evaluate(
+        report, predictions = evaluate(
             self.weights, self.data, split=self.split, view_counts=counts, retrieval=self.retrieval, progress=True
         )
         print(f"{report['model']} on {report['data']} ({report['protocol']}), {report['num_samples']} samples")
@@ -57,5 +58,6 @@ class Evaluate:
         if self.json:
             write_json(self.json, report)
         if self.report:
-            print(f"report: {evaluation_report(report, self.report)}")
+            sheets = view_sheets(self.weights, self.data, predictions, self.report, split=self.split)
+            print(f"report: {evaluation_report(report, self.report, sheets)}")
         return 0

@@ -17,6 +17,15 @@ def _figure(width: float, height: float) -> Any:
     return figure
 
 
+def grid_of_axes(rows: int, columns: int) -> tuple[Any, Any]:
+    """A figure of square pictures without ticks, and its (rows, columns) axes."""
+    figure = _figure(1.3 * columns + 0.5, 1.5 * rows)
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for place in axes.flat:
+        place.set(xticks=[], yticks=[])
+    return figure, axes
+
+
 def plot_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str], path: Path, title: str = "") -> None:
     """Confusion matrix: rows are true classes, columns what was said, shade is the share of the row."""
     size = max(5.0, 0.45 * len(classes) + 2)

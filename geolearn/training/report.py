@@ -85,8 +85,12 @@ def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def evaluation_report(result: Mapping[str, Any], folder: Path) -> Path:
-    """Write one evaluation as result.json, pictures and report.html; returns the path of the page."""
+def evaluation_report(result: Mapping[str, Any], folder: Path, pictures: Sequence[tuple[Path, str]] = ()) -> Path:
+    """Write one evaluation as result.json, pictures and report.html; returns the path of the page.
+
+    Args:
+        pictures: files and captions to show as well.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "result.json", result)
     classes = [row["class"] for row in result["per_class"]]
@@ -105,5 +109,7 @@ def evaluation_report(result: Mapping[str, Any], folder: Path) -> Path:
     if curves := result.get("precision_recall"):
         plot_lines(curves, folder / "precision_recall.png", across="recall", up="precision")
         page.picture(folder / "precision_recall.png", "Retrieval: interpolated precision, mean over all queries")
+    for path, caption in pictures:
+        page.picture(path, caption)
     page.write(folder / "report.html")
     return folder / "report.html"

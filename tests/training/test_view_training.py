@@ -16,6 +16,7 @@ from geolearn.training.report import evaluation_report
 from geolearn.training.runs import Run, train
 from geolearn.training.task import ViewTask
 from geolearn.training.view_data import StoredMirror, ViewData, keep_activations
+from geolearn.training.view_sheets import view_sheets
 
 pytest.importorskip("timm", reason="needs the extra [backbones]")
 
@@ -71,7 +72,7 @@ def easy(monkeypatch, tmp_path):
 def test_a_run_learns_and_is_tested_with_any_number_of_views(tmp_path):
     result = train(RUN, tmp_path / "run", progress=False)
     assert result["validation"]["val_class_accuracy"] > 0.9
-    report, _ = evaluate(tmp_path / "run", "bars", retrieval=True, view_counts=[4, 1])
+    report, predictions = evaluate(tmp_path / "run", "bars", retrieval=True, view_counts=[4, 1])
     assert report["class_accuracy"] > 90
     assert report["num_samples"] == 21
     assert report["protocol"] == "full test split, 4 views and their mirror images"
@@ -85,8 +86,10 @@ def test_a_run_learns_and_is_tested_with_any_number_of_views(tmp_path):
         assert recall[0] == 0
         assert recall[-1] == 1
         assert precision == sorted(precision, reverse=True)
-    page = evaluation_report(report, tmp_path / "evaluation").read_text()
-    assert page.count("<img") == 3
+    sheets = view_sheets(tmp_path / "run", "bars", predictions, tmp_path / "evaluation")
+    assert [path.name for path, _ in sheets] == ["saliency.png", "retrieval.png"]
+    page = evaluation_report(report, tmp_path / "evaluation", sheets).read_text()
+    assert page.count("<img") == 5
 
 
 def test_frozen_stages_stay_as_they_were_and_their_activations_give_the_same_answers(tmp_path):

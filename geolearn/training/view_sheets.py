@@ -1,0 +1,83 @@
+"""Sheets of a multi-view network: what decided, and what retrieval found."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from geolearn.data import PackedViews
+from geolearn.errors import InvalidInputError
+from geolearn.models import MVCNN, load_model
+from geolearn.training.evaluation import Predictions
+from geolearn.training.experiments import find_weights
+from geolearn.training.families import find_family
+from geolearn.training.plots import grid_of_axes
+from geolearn.training.retrieval import rank
+from geolearn.training.saliency import view_saliency
+from geolearn.typing import PathLike, Tensor
+
+COLUMNS = 6
+
+
+def view_sheets(
+    run_or_weights: PathLike, data: str, predictions: Predictions, folder: Path, *, split: str = "test", rows: int = 10
+) -> list[tuple[Path, str]]:
+    """Write saliency.png and retrieval.png, one shape of each of the first `rows` classes per row.
+
+    Returns:
+        (path, caption) of each picture; none for a network that does not look at views.
+    """
+    model, record = load_model(find_weights(run_or_weights))
+    if not isinstance(model, MVCNN):
+        return []
+    views = find_family(record["model"]).test_set(data, split, record, None).split
+    labels = predictions.labels.tolist()
+    shown = [labels.index(k) for k in range(len(views.classes)) if k in labels][:rows]
+    if not shown:
+        raise InvalidInputError(f"predictions: no shape of {data} to show")
+    folder.mkdir(parents=True, exist_ok=True)
+    saliency, retrieval = folder / "saliency.png", folder / "retrieval.png"
+    _draw_saliency(model, views, predictions, shown, saliency)
+    _draw_retrieval(views, predictions, shown, retrieval)
+    return [
+        (saliency, "What decided: the views that weigh most, in order, and the pixels (red) that the score follows"),
+        (retrieval, "Retrieval: a query (left) and the nearest other shapes; framed green where the class is the same"),
+    ]
+
+
+def _draw_saliency(model: MVCNN, views: PackedViews, said: Predictions, shown: Sequence[int], path: Path) -> None:
+    figure, axes = grid_of_axes(len(shown), min(COLUMNS, views.views))
+    for row, i in zip(axes, shown, strict=True):
+        images = views.select([i]).images()
+        found = view_saliency(model, images)
+        name, truth = (views.classes[int(k)] for k in (said.scores[i].argmax(), said.labels[i]))
+        label = truth if name == truth else f"{truth},\ntaken for {name}"
+        strongest = float(found.pixels.quantile(0.995)) or 1.0
+        for column, view in enumerate(found.views[0].argsort(descending=True)[: len(row)].tolist()):
+            grey = images[0, view].mean(0)
+            heat = (found.pixels[0, view] / strongest).clamp(0, 1)
+            # Towards white first, then the heat in red on top: a dark shape stays readable.
+            picture = torch.stack([torch.maximum(grey, heat), grey * (1 - heat), grey * (1 - heat)], dim=2)
+            row[column].imshow(picture.numpy(), vmin=0, vmax=1)
+            row[column].set_title(f"view {view}: {found.views[0, view]:.0%}", fontsize=7)
+        row[0].set_ylabel(label, fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
+def _draw_retrieval(views: PackedViews, said: Predictions, shown: Sequence[int], path: Path) -> None:
+    order = rank(said.features)
+    figure, axes = grid_of_axes(len(shown), min(COLUMNS + 2, len(said.labels)))
+    for row, i in zip(axes, shown, strict=True):
+        for column, j in enumerate([i, *order[i, : len(row) - 1].tolist()]):
+            _frame(row[column], views.select([j]).images()[0, 0].mean(0), column, said.labels[j] == said.labels[i])
+            row[column].set_title(views.classes[int(said.labels[j])], fontsize=7)
+        row[0].set_ylabel("query", fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
+def _frame(axes: Any, image: Tensor, column: int, right: Tensor) -> None:
+    axes.imshow(image.numpy(), cmap="gray", vmin=0, vmax=1)
+    if column:
+        for side in axes.spines.values():
+            side.set(color="tab:green" if bool(right) else "tab:red", linewidth=2)
