@@ -56,6 +56,32 @@ BENCHMARKS.register("modelnet10_voxels")(
         ),
     )
 )
+_MVCNN = "Su et al., ICCV 2015, table 1, ModelNet40 (80 and 20 shapes per class)"
+_MULTI_VIEW = (
+    Published("MVCNN, 12 views", _MVCNN, class_accuracy=89.9, retrieval_map=70.1),
+    Published("MVCNN, 12 views, learned metric", _MVCNN, class_accuracy=89.5, retrieval_map=80.2),
+)
+BENCHMARKS.register("modelnet10_views")(
+    Protocol(
+        dataset="modelnet10_views",
+        text="the set's own 800/200 split of 12 ready views of 112 px; validation (10 % of every class) out of "
+        "training; the test split is read once, after training",
+        models=("mvcnn",),
+        published=(
+            *_MULTI_VIEW,
+            Published("baseline of the course the set was made for", "on this split", instance_accuracy=80.0),
+        ),
+    )
+)
+BENCHMARKS.register("shrec11_views")(
+    Protocol(
+        dataset="shrec11",
+        text="30 classes, 480/120 shapes, 12 own views; validation (10 % of every class) out of training; the test "
+        "split is read once, after training",
+        models=("mvcnn",),
+        published=_MULTI_VIEW,
+    )
+)
 BENCHMARKS.register("procedural")(
     Protocol(
         dataset="procedural",

@@ -130,6 +130,40 @@ RECIPES.register("voxnet/turned")(_TURNED)
 RECIPES.register("voxresnet/best")(replace(_ALIGNED, epochs=30))
 RECIPES.register("voxresnet/turned")(replace(_TURNED, epochs=30))
 
+_LITE = {"backbone": "tf_efficientnet_lite0", "pretrained": "offline", "pool_at": "descriptor", "dropout": 0.3}
+# For two cores: the first half of a pretrained network is left as it is and computed once.
+RECIPES.register("mvcnn/best")(
+    ViewRecipe(
+        source="own",
+        epochs=20,
+        batch_size=16,
+        learning_rate=1e-3,
+        ema_decay=0.99,
+        model=_LITE,
+        augment=ViewAugment(mirror=True, views=6),
+        size=112,
+        freeze="blocks.3",
+    )
+)
+# For a GPU: the paper's two phases, all layers, 224 px; timm downloads the weights.
+RECIPES.register("mvcnn/paper")(
+    ViewRecipe(
+        source="Su et al., ICCV 2015, section 4.1, with a ResNet-18 in place of VGG-M",
+        epochs=30,
+        batch_size=8,
+        optimiser="sgd",
+        learning_rate=1e-3,
+        weight_decay=5e-4,
+        label_smoothing=0.0,
+        ema_decay=0.0,
+        model={"backbone": "resnet18", "pretrained": True},
+        augment=ViewAugment(mirror=True),
+        single_view_epochs=15,
+        freeze_norms=False,
+        vote_mirror=False,
+    )
+)
+
 
 def find_recipe(model: str, recipe: str) -> Recipe:
     """The recipe `recipe` ("paper", "best", "turned") of a model.
