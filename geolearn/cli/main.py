@@ -19,6 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
         from geolearn.cli.demo import Demo
         from geolearn.cli.evaluate import Evaluate
         from geolearn.cli.info import Info
+        from geolearn.cli.render import Render
         from geolearn.cli.train import Train
         from geolearn.cli.voxelize import VoxelizeFile
 
@@ -35,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
             | named(Train, "train")
             | named(Evaluate, "evaluate")
             | named(Benchmark, "benchmark")
+            | named(Render, "render")
             | named(VoxelizeFile, "voxelize")
             | named(Info, "info")
         )

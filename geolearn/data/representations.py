@@ -19,6 +19,8 @@ from geolearn.render.views import SHADINGS
 from geolearn.structures import Cameras, Mesh, VoxelGrid
 from geolearn.typing import Float, Shaped, Tensor
 
+FITS = ("cube", "sphere", "none")
+
 
 class Representation(Protocol):
     """Anything that turns a `Mesh` or a `VoxelGrid` into what a network takes."""
@@ -76,7 +78,7 @@ class RenderViews:
     One framing rule for all shapes: the mesh is scaled into the unit cube (its box centred, the longest side 1), and
     the cameras know nothing of it. They leave room for a full cube, so most shapes stay in the middle of the picture;
     `fit="sphere"` scales further, until the farthest vertex lies on the sphere around the unit cube: shapes are larger
-    and still never cut off. The cameras are the same.
+    and still never cut off. `fit="none"` leaves the mesh where it is, at its own scale. The cameras are the same.
 
     Values are rounded to 8 bits, as in a PNG file, so that keeping them in 8 bits loses nothing: what comes out of a
     cache is what was rendered. `depth`, which is in units of the longest side and not in [0, 1], stays float32.
@@ -88,7 +90,7 @@ class RenderViews:
         count, elevation_rad: of a ring or sphere, see `camera_rig`.
         fov_rad, distance: see `camera_rig`; a smaller distance than its own zooms in and may cut shapes off.
         ambient, diffuse, background: see `render_views`.
-        fit: "cube" or "sphere", see above.
+        fit: "cube", "sphere" or "none", see above.
     """
 
     rig: str = "mvcnn12"
@@ -101,7 +103,7 @@ class RenderViews:
     ambient: float = 0.3
     diffuse: float = 0.6
     background: float = 0.0
-    fit: Literal["cube", "sphere"] = "cube"
+    fit: Literal["cube", "sphere", "none"] = "cube"
 
     def __post_init__(self) -> None:
         if self.size < 1:
@@ -110,8 +112,8 @@ class RenderViews:
             raise unknown_name("shading", self.shading, SHADINGS)
         if min(self.ambient, self.diffuse) < 0 or self.ambient + self.diffuse > 1 or not 0 <= self.background <= 1:
             raise InvalidInputError(f"expected light >= 0 of at most 1 together, background in [0, 1], got {self}")
-        if self.fit not in ("cube", "sphere"):
-            raise unknown_name("fit", self.fit, ("cube", "sphere"))
+        if self.fit not in FITS:
+            raise unknown_name("fit", self.fit, FITS)
         self.cameras()
 
     def cameras(self) -> Cameras:
@@ -154,6 +156,8 @@ class RenderViews:
 
 def _framed(mesh: Mesh, fit: str) -> Mesh:
     """The mesh as every camera rig frames it, see `RenderViews`."""
+    if fit == "none":
+        return mesh
     mesh = mesh.normalised()
     radius = mesh.triangles().norm(dim=2).max()
     if fit == "cube" or radius == 0:

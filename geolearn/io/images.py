@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from geolearn._optional import require
-from geolearn.errors import MeshFormatError
+from geolearn.errors import InvalidInputError, MeshFormatError
 from geolearn.io.damage import damaged
 from geolearn.io.files import read_regular
 from geolearn.typing import Array, Float
@@ -71,6 +71,23 @@ def png_bytes(pixels: Float[Array, "H W C"]) -> bytes:
     bytes_ = np.round(pixels * 255).astype(np.uint8)
     file = io.BytesIO()
     pillow.fromarray(bytes_[..., 0] if bytes_.shape[2] == 1 else bytes_).save(file, "PNG")
+    return file.getvalue()
+
+
+def gif_bytes(frames: Float[Array, "N H W C"], seconds_per_frame: float) -> bytes:
+    """An animation in [0, 1] with 1 or 3 channels that starts again at its end. Greys are exact; colours become 256.
+
+    Raises:
+        InvalidInputError: no frames, or another number of channels.
+    """
+    if len(frames) == 0 or frames.shape[-1] not in (1, 3):
+        raise InvalidInputError(f"frames: expected at least one of 1 or 3 channels, got {frames.shape} (N, H, W, C)")
+    pillow = require("PIL.Image", extra="data")
+    pictures = [pillow.fromarray(f[..., 0] if f.shape[2] == 1 else f) for f in np.round(frames * 255).astype(np.uint8)]
+    file = io.BytesIO()
+    pictures[0].save(
+        file, "GIF", save_all=True, append_images=pictures[1:], duration=round(1000 * seconds_per_frame), loop=0
+    )
     return file.getvalue()
 
 

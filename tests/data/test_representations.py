@@ -114,6 +114,13 @@ def test_a_cube_is_the_largest_shape_of_either_fit(fit, radius):
     assert sphere / cube == pytest.approx(grown**2, rel=0.1)  # about: what is nearer also grows by perspective
 
 
+def test_a_mesh_may_stay_as_it_is():
+    as_it_is = RenderViews("ring", 32, fit="none")
+    assert torch.equal(as_it_is(blob(1)), RenderViews("ring", 32)(blob(1)))
+    far = Mesh(blob(1).verts + torch.tensor([0.0, 0.0, 5.0]), blob(1).faces)
+    assert float(as_it_is(far).max()) == 0
+
+
 def test_a_point_of_a_mesh_is_drawn_without_trouble():
     point = Mesh(torch.ones(3, 3), torch.tensor([[0, 1, 2]]))
     assert float(RenderViews("ring", 8, fit="sphere")(point).max()) == 0
