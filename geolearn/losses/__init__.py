@@ -1,0 +1,29 @@
+"""What a fit or a training minimises: plain tensors in, a differentiable number out."""
+
+from geolearn.losses.chamfer import chamfer_squared_distance, nearest_squared_distances
+from geolearn.losses.codes import code_prior_loss
+from geolearn.losses.images import image_l1_loss, normal_loss
+from geolearn.losses.silhouettes import silhouette_iou_loss, silhouette_l1_loss
+from geolearn.losses.smoothness import (
+    cotangent_laplacian_loss,
+    edge_length_loss,
+    normal_consistency_loss,
+    uniform_laplacian_loss,
+)
+from geolearn.losses.topology import adjacent_faces, mesh_edges
+
+__all__ = [
+    "adjacent_faces",
+    "chamfer_squared_distance",
+    "code_prior_loss",
+    "cotangent_laplacian_loss",
+    "edge_length_loss",
+    "image_l1_loss",
+    "mesh_edges",
+    "nearest_squared_distances",
+    "normal_consistency_loss",
+    "normal_loss",
+    "silhouette_iou_loss",
+    "silhouette_l1_loss",
+    "uniform_laplacian_loss",
+]
