@@ -1,4 +1,5 @@
-"""Draw `classes.png`: every family in part colours, and one attribute of each at less, as it is, and at more.
+"""Draw `classes.png`: every family in part colours, and one attribute of each at less, as it is, and at more; and
+`views.png`: some of them from the twelve cameras of a multi-view network.
 
 python datasets/procedural/picture.py
 """
@@ -9,8 +10,9 @@ from pathlib import Path
 import torch
 from PIL import Image, ImageDraw
 
-from geolearn.data import procedural
+from geolearn.data import RenderViews, procedural
 from geolearn.render import rasterize_meshes
+from geolearn.render.sheets import contact_sheet
 from geolearn.structures import Mesh
 
 SIZE, SHAPES, MARGIN = 104, 7, 64
@@ -19,6 +21,7 @@ PITCH = SIZE + CAPTION
 COLOURS = torch.tensor(
     [[96, 144, 208], [224, 128, 72], [96, 172, 108], [190, 96, 160], [204, 180, 76], [112, 196, 200], [164, 124, 96]]
 )
+VIEWED = ("airplane", "chair", "lamp", "car", "mug", "tool")
 ATTRIBUTES = {
     "airplane": "wing sweep",
     "bed": "headboard height",
@@ -60,6 +63,14 @@ def radius(mesh: Mesh) -> float:
     return 0.52 * float((mesh.bounds[1] - mesh.bounds[0]).norm())
 
 
+def draw_views() -> None:
+    look = RenderViews("mvcnn12", 76, fit="sphere")
+    views = torch.cat([look(procedural.make_shape(family, seed=3).mesh) for family in VIEWED])
+    path = Path(__file__).parent / "views.png"
+    Image.fromarray((contact_sheet(views, 12, background=0.4)[0] * 255).byte().numpy()).save(path, optimize=True)
+    print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+
+
 def main() -> None:
     width = MARGIN + (SHAPES + 3) * SIZE + 16
     sheet = Image.new("RGB", (width, len(procedural.CLASSES) * PITCH), "white")
@@ -87,6 +98,7 @@ def main() -> None:
     path = Path(__file__).parent / "classes.png"
     sheet.quantize(64).save(path, optimize=True)
     print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+    draw_views()
 
 
 if __name__ == "__main__":

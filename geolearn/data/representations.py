@@ -144,7 +144,7 @@ class RenderViews:
         if not isinstance(shape, Mesh):
             raise InvalidInputError(f"RenderViews: expected a Mesh to render, got {type(shape).__name__}")
         images = render_views(
-            _framed(shape, self.fit),
+            framed(shape, self.fit),
             self.cameras(),
             shading=self.shading,
             ambient=self.ambient,
@@ -154,7 +154,7 @@ class RenderViews:
         return images if self.shading == "depth" else (images * 255).round_().to(torch.uint8)
 
 
-def _framed(mesh: Mesh, fit: str) -> Mesh:
+def framed(mesh: Mesh, fit: str) -> Mesh:
     """The mesh as every camera rig frames it, see `RenderViews`."""
     if fit == "none":
         return mesh

@@ -4,7 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from geolearn.data import ShapeDataset
+import torch
+
+from geolearn.data import RenderViews, ShapeDataset
+from geolearn.io.files import write_whole
+from geolearn.io.images import png_bytes
+from geolearn.render.sheets import contact_sheet
 from geolearn.structures import Mesh
 from geolearn.training.experiments import evaluate, make_run
 from geolearn.training.plots import plot_meshes
@@ -34,6 +39,9 @@ def run_demo(folder: Path, *, epochs: int) -> tuple[list[dict[str, Any]], Path]:
         truth, guess = dataset.classes[sample.label], dataset.classes[said[i]]
         meshes.append((sample.data, truth if truth == guess else f"{truth}, taken for {guess}"))
     plot_meshes(meshes, folder / "shapes.png")
+    look = RenderViews("mvcnn12", 72, fit="sphere")
+    sheet = contact_sheet(torch.cat([look(mesh) for mesh, _ in meshes]), len(look.cameras()), background=0.4)
+    write_whole(folder / "views.png", png_bytes(sheet.movedim(0, -1).numpy()))
 
     rows = [
         {
@@ -49,6 +57,7 @@ def run_demo(folder: Path, *, epochs: int) -> tuple[list[dict[str, Any]], Path]:
     page.text("Procedural shapes, voxelized at 32^3; every figure is on shapes that training never saw.")
     page.table(rows)
     page.picture(folder / "shapes.png", "One test shape of every class, coloured by part, and what the network said")
+    page.picture(folder / "views.png", "The same shapes from the 12 cameras of a multi-view network")
     page.picture(run_folder / "curves.png", "Training")
     page.picture(run_folder / "evaluation" / "confusion.png", "Confusion: rows are true classes, columns predictions")
     page.write(folder / "report.html")

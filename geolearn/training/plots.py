@@ -8,6 +8,9 @@ from typing import Any
 import torch
 
 from geolearn._optional import require
+from geolearn.data import RenderViews
+from geolearn.data.representations import framed
+from geolearn.render.views import visible_faces
 from geolearn.structures import Mesh
 
 
@@ -78,33 +81,17 @@ def plot_lines(lines: Mapping[str, Sequence[Sequence[int | float]]], path: Path,
 
 
 def plot_meshes(meshes: Sequence[tuple[Mesh, str]], path: Path, columns: int = 5) -> None:
-    """A sheet of closed meshes, each with its caption, faces coloured by label and shaded.
-
-    Faces turned away are left out: matplotlib sorts whole faces by depth, and large hidden ones would show through.
-    """
-    collections = require("mpl_toolkits.mplot3d.art3d", extra="train")
+    """A sheet of meshes, each with its caption, faces coloured by label and shaded."""
     palette = require("matplotlib", extra="train").colormaps["tab20"]
-    rows = -(-len(meshes) // columns)
-    figure = _figure(2.4 * columns, 2.5 * rows)
-    elevation, azimuth = math.radians(25), math.radians(-60)
-    to_eye = torch.tensor(
-        [math.cos(elevation) * math.cos(azimuth), math.cos(elevation) * math.sin(azimuth), math.sin(elevation)]
-    )
-    light = torch.nn.functional.normalize(to_eye + torch.tensor([0.2, 0.1, 0.5]), dim=0)
-    for number, (mesh, caption) in enumerate(meshes):
-        axes = figure.add_subplot(rows, columns, number + 1, projection="3d", computed_zorder=False, proj_type="ortho")
-        triangles = mesh.normalised().triangles()
-        edges = triangles[:, 1:] - triangles[:, :1]
-        normals = torch.nn.functional.normalize(torch.linalg.cross(edges[:, 0], edges[:, 1]), dim=1)
-        shade = 0.4 + 0.6 * (normals @ light).clamp(0, 1)
-        labels = mesh.face_labels if mesh.face_labels is not None else torch.zeros(len(triangles), dtype=torch.int64)
-        colours = torch.tensor(palette((labels % 20).tolist()), dtype=torch.float32)[:, :3] * shade[:, None]
-        seen = normals @ to_eye > 0
-        faces = collections.Poly3DCollection(triangles[seen].numpy(), facecolors=colours[seen].numpy())
-        axes.add_collection3d(faces)
-        axes.set(xlim=(-0.45, 0.45), ylim=(-0.45, 0.45), zlim=(-0.45, 0.45))
-        axes.set_box_aspect((1, 1, 1))
-        axes.view_init(elev=25, azim=-60)
-        axes.set_axis_off()
-        axes.set_title(caption, fontsize=9)
-    figure.savefig(path, dpi=110)
+    figure, axes = grid_of_axes(-(-len(meshes) // columns), columns)
+    look = RenderViews("ring", 224, "flat", count=1, elevation_rad=math.radians(25), diffuse=0.7, fit="sphere")
+    for place in axes.flat:
+        place.set_axis_off()
+    for (mesh, caption), place in zip(meshes, axes.flat, strict=False):
+        face = visible_faces(framed(mesh, look.fit), look.cameras(), (look.size, look.size))[0, 0].long()
+        labels = mesh.face_labels if mesh.face_labels is not None else torch.zeros(len(mesh.faces), dtype=torch.int64)
+        colours = torch.tensor(palette((labels % 20).tolist()), dtype=torch.float32)[:, :3]
+        pixels = colours[face] * look(mesh)[0, 0, :, :, None]
+        place.imshow(torch.where(face[..., None] >= 0, pixels, 1.0).numpy())
+        place.set_title(caption, fontsize=7)
+    figure.savefig(path, dpi=160)
