@@ -11,16 +11,15 @@ outside: every ray gets as many as the longest one.
 """
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable
+from functools import partial
 
+import timing
 import torch
 from torch.nn import functional
 
 from geolearn.render import absorption_only, camera_rig, emission_absorption, marching, visual_hull
 from geolearn.structures import Cameras
-from geolearn.training.environment import describe_environment
 from geolearn.training.report import markdown_table
 
 
@@ -48,7 +47,10 @@ def main() -> None:
     parser.add_argument("--resolution", type=int, default=64)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--views", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--write", action="store_true", help=f"write into {timing.RESULTS}")
     arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
     R = arguments.resolution
 
     centres = (torch.arange(R) + 0.5) / R - 0.5
@@ -67,36 +69,28 @@ def main() -> None:
         grids = (lambda: torch.cat([grid[None], emission])[None]) if "emission" in model else lambda: grid[None, None]
         ways[model, "plain"] = lambda model=model, grids=grids: plain_image(model, grids(), cameras)
 
-    forward: dict[tuple[str, str], list[float]] = {way: [] for way in ways}
-    both: dict[tuple[str, str], list[float]] = {way: [] for way in ways}
-    for _ in range(arguments.rounds + 1):  # the first round compiles
-        for way, render in ways.items():
-            inputs = [grid, pose, emission] if "emission" in way[0] else [grid, pose]
-            start = time.perf_counter()
-            image = render()
-            middle = time.perf_counter()
-            torch.autograd.grad(image.sum(), inputs)
-            forward[way].append(1e3 * (middle - start))
-            both[way].append(1e3 * (time.perf_counter() - start))
-    rows = []
-    for model, way in ways:
-        times = both[model, way][1:]
-        rows.append(
-            {
-                "model": model,
-                "way": way,
-                "forward ms (median)": round(statistics.median(forward[model, way][1:]), 1),
-                "forward + backward ms (median)": round(statistics.median(times), 1),
-                "min to max": f"{min(times):.0f} to {max(times):.0f}",
-                "ours is faster by": f"{statistics.median(times) / statistics.median(both[model, 'ours'][1:]):.1f}x",
-            }
-        )
+    def both(model: str, render: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, ...]:
+        inputs = [grid, pose, emission] if "emission" in model else [grid, pose]
+        return torch.autograd.grad(render().sum(), inputs)
+
+    forward = timing.timed(ways, arguments.rounds)
+    backward = timing.timed({way: partial(both, way[0], render) for way, render in ways.items()}, arguments.rounds)
+    rows = [
+        {
+            "model": model,
+            "way": way,
+            "forward ms (median)": f"{forward[model, way].median:.1f}",
+            **{f"forward + backward {key}": value for key, value in taken.columns().items()},
+            "ours is faster by": f"{timing.ratio(taken, backward[model, 'ours'])[0]:.1f}x",
+        }
+        for (model, way), taken in backward.items()
+    ]
     origins, directions = marching.pixel_rays(rig.K, rig.world_to_camera, rig.height, rig.width)
     _, count = marching.samples_inside((origins + 0.5) * R - 0.5, directions, R, 1.0)
-    print(markdown_table(rows))
     inside, longest = int(count.sum()), int(count.max())
-    print(f"{R}^3, {len(rig)} views of {rig.height} px, {inside:,} samples inside, longest ray {longest}")
-    print(describe_environment())
+    text = "# Volumes\n\n" + markdown_table(rows) + "\n"
+    text += f"\n{R}^3, {len(rig)} views of {rig.height} px, {inside:,} samples inside, longest ray {longest}\n"
+    timing.report(text, timing.bytes_per_ms(), arguments.rounds, "volumes" if arguments.write else None)
 
 
 if __name__ == "__main__":

@@ -17,76 +17,21 @@ import argparse
 import statistics
 import tarfile
 import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import open3d
+import timing
 import torch
 import trimesh
 
 from geolearn.io import load_mesh
 from geolearn.ops import voxelize
 from geolearn.structures import Mesh
-from geolearn.training.environment import describe_environment
 from geolearn.training.report import markdown_table
 
-RESULTS = Path(__file__).resolve().parent.parent / "results" / "voxelize_speed.md"
 WANTED = {("surface", "Open3D"): 2, ("surface", "trimesh"): 10, ("solid", "trimesh"): 10}
-PATIENCE_S = 20.0  # a way that has run for so long in all is not run again
-
-
-@dataclass
-class Times:
-    """Milliseconds of one way, and what it returned last."""
-
-    wall: list[float] = field(default_factory=list)
-    processor: list[float] = field(default_factory=list)
-    result: Any = None
-
-    def run(self, way: Callable[[], Any]) -> None:
-        wall, processor = time.perf_counter(), time.process_time()
-        self.result = way()
-        self.processor.append(1e3 * (time.process_time() - processor))
-        self.wall.append(1e3 * (time.perf_counter() - wall))
-
-    def columns(self) -> dict[str, str]:
-        low, middle, high = statistics.quantiles(self.wall, n=4) if len(self.wall) > 1 else self.wall * 3
-        return {
-            "ms (median)": f"{middle:.2f}",
-            "quartiles": f"{max(low, 0):.2f} to {high:.2f}",
-            "CPU ms": f"{statistics.median(self.processor):.2f}",
-        }
-
-
-def timed(ways: dict[Any, Callable[[], Any]], rounds: int) -> dict[Any, Times]:
-    """Each way, run in turns after one round to compile and warm up."""
-    times = {name: Times() for name in ways}
-    for way in ways.values():
-        way()
-    for _ in range(rounds):
-        for name, way in ways.items():
-            if sum(times[name].wall) < 1e3 * PATIENCE_S:
-                times[name].run(way)
-    return times
-
-
-def ratio(slow: Times, fast: Times) -> tuple[float, float]:
-    """How many times longer one takes than the other: wall and processor time."""
-    return (
-        statistics.median(slow.wall) / statistics.median(fast.wall),
-        statistics.median(slow.processor) / statistics.median(fast.processor),
-    )
-
-
-def bytes_per_ms() -> float:
-    """Bytes read and written in a millisecond by a copy of 64 MB."""
-    source, target = np.zeros((2, 1 << 26), np.uint8)
-    times = timed({"copy": lambda: np.copyto(target, source)}, 7)
-    return 2 * source.size / statistics.median(times["copy"].wall)
+PATIENCE_S = 8.0  # a way that has run for so long in all is not run again
 
 
 def compare(name: str, mesh: Mesh, resolution: int, rounds: int, bandwidth: float) -> list[dict[str, Any]]:
@@ -101,12 +46,12 @@ def compare(name: str, mesh: Mesh, resolution: int, rounds: int, bandwidth: floa
         ("solid", "trimesh"): lambda: for_trimesh.voxelized(size).fill(),
         ("solid", "ours, winding"): lambda: voxelize(mesh, resolution, mode="solid", fill="winding"),
     }
-    times = timed(ways, rounds)
+    times = timing.timed(ways, rounds, PATIENCE_S)
     floor = (24 * len(mesh.faces) + 12 * len(mesh.verts) + resolution**3) / bandwidth
     counted = {"Open3D": lambda result: len(result.get_voxels()), "trimesh": lambda result: result.filled_count}
     rows = []
     for (mode, way), taken in times.items():
-        wall, processor = ratio(taken, times[mode, "ours"])
+        wall, processor = timing.ratio(taken, times[mode, "ours"])
         rows.append(
             {
                 "mesh": f"{name}, {len(mesh.faces):,} faces",
@@ -137,9 +82,9 @@ def growth(cases: list[tuple[str, Mesh, int]], rounds: int, bandwidth: float) ->
                 open3d.geometry.VoxelGrid.create_from_triangle_mesh(for_open3d, size)
             ),
         }
-        times = timed(ways, rounds)
+        times = timing.timed(ways, rounds, PATIENCE_S)
         cells = int(grid.values.sum())
-        wall, processor = ratio(times["Open3D"], times["surface"])
+        wall, processor = timing.ratio(times["Open3D"], times["surface"])
         per_item = 1e6 * statistics.median(times["surface"].wall) / (len(mesh.faces) + cells)
         rows.append(
             {
@@ -172,7 +117,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--quick", action="store_true", help="leave out growth over faces and resolution")
-    parser.add_argument("--write", action="store_true", help=f"write {RESULTS}")
+    parser.add_argument("--write", action="store_true", help=f"write into {timing.RESULTS}")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
 
@@ -180,7 +125,7 @@ def main() -> None:
         bunny = unpack(arguments.data / "meshes_and_softras.tar.xz", "meshes/stanford-bunny.obj", Path(folder))
         psb = unpack(arguments.data / "lpsb.tar.xz", f"LabeledDB_new/{arguments.psb}.off", Path(folder))
     box = Mesh.from_trimesh(trimesh.creation.box())
-    bandwidth = bytes_per_ms()
+    bandwidth = timing.bytes_per_ms()
     meshes = (("bunny", bunny), (f"labeled PSB {arguments.psb}", psb), ("box", box))
     rows = [
         row
@@ -199,11 +144,7 @@ def main() -> None:
         text += "\n## Growth over faces\n\n" + markdown_table(growth(by_faces, arguments.rounds, bandwidth)) + "\n"
         text += "\n## Growth over resolution\n\n"
         text += markdown_table(growth(by_resolution, arguments.rounds, bandwidth)) + "\n"
-    environment = {**describe_environment(), "copy": f"{bandwidth / 1e6:.1f} GB/s", "rounds": arguments.rounds}
-    text += "\n" + "\n".join(f"- {key}: {value}" for key, value in environment.items()) + "\n"
-    print(text)
-    if arguments.write:
-        RESULTS.write_text(text)
+    timing.report(text, bandwidth, arguments.rounds, "voxelize" if arguments.write else None)
 
 
 if __name__ == "__main__":
