@@ -18,8 +18,8 @@ for sigma 1e-4, 1.00 / 1.00 / 1.00 / 1.02 for 1e-5. A pixel on an edge between f
 the inside goes to 1 but there.
 
 Which K (`faces_per_pixel`). None, for silhouettes: all faces count and memory is the image. With a K the nearest count,
-and those may all be faces of the rim that hardly touch a pixel which a farther face covers, so that too small a K does
-not blur an outline but tears holes: errors of alpha up to 1. Share of the seen pixels of that sphere at 256 px that have
+and those may all be faces of the rim that hardly touch a pixel which a farther face covers: too small a K does not
+blur an outline but tears holes: errors of alpha up to 1. Share of the seen pixels of that sphere at 256 px that have
 more than K faces, and the largest error of alpha:
 
 | faces | sigma | faces per pixel: median, most | more than 10 | error at K = 10 | more than 50 | error at K = 50 |
@@ -32,8 +32,8 @@ more than K faces, and the largest error of alpha:
 | 81,920 | 1e-5 | 36, 168 | 100 % | 1.00 | 22 % | 0.33 |
 
 Numbers at 64 px are within a few percent of these, since sigma, too, is a part of the image. Shading
-(`geolearn.render.render_shaded`) weighs faces by depth, and the nearest decide: against K = 100, colours are off by 0.07
-at most for K = 5 and 0.02 for K = 10 on up to 20,480 faces and sigma 1e-4, and by less for less. Its opacity suffers
+(`geolearn.render.render_shaded`) weighs faces by depth, and the nearest decide: against K = 100, colours are off by
+0.07 at most for K = 5 and 0.02 for K = 10 on up to 20,480 faces and sigma 1e-4, and by less for less. Its opacity suffers
 like silhouettes (0.4 to 1 off for K = 10 and sigma 1e-4): take colours from there and outlines from here.
 """
 
