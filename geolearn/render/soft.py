@@ -33,8 +33,8 @@ more than K faces, and the largest error of alpha:
 
 Numbers at 64 px are within a few percent of these, since sigma, too, is a part of the image. Shading
 (`geolearn.render.render_shaded`) weighs faces by depth, and the nearest decide: against K = 100, colours are off by
-0.07 at most for K = 5 and 0.02 for K = 10 on up to 20,480 faces and sigma 1e-4, and by less for less. Its opacity suffers
-like silhouettes (0.4 to 1 off for K = 10 and sigma 1e-4): take colours from there and outlines from here.
+0.07 at most for K = 5 and 0.02 for K = 10 on up to 20,480 faces and sigma 1e-4, and by less for less. Its opacity
+suffers like silhouettes (0.4 to 1 off for K = 10 and sigma 1e-4): take colours from there and outlines from here.
 """
 
 import math
