@@ -16,7 +16,7 @@ class InvalidInputError(GeolearnError, ValueError):
 
 
 class MeshFormatError(GeolearnError, ValueError):
-    """A mesh or voxel file is damaged or not what its name says; the message names file, place and remedy."""
+    """A mesh, voxel, picture or camera file is damaged or not what its name says; names file, place and remedy."""
 
 
 class DatasetError(GeolearnError, RuntimeError):

@@ -50,7 +50,8 @@ def describe(subject: str) -> dict[str, Any]:
         model, record = load_model(subject)
         return {**record, "parameters": sum(p.numel() for p in model.parameters())}
     if path.is_file() or path.suffix:
-        return describe_voxels(load_voxels(path)) if path.suffix in VOXEL_SUFFIXES else describe_mesh(load_mesh(path))
+        voxels = path.suffix.lower() in VOXEL_SUFFIXES
+        return describe_voxels(load_voxels(path)) if voxels else describe_mesh(load_mesh(path))
     if subject in dataset_names():
         return describe_dataset(subject)
     raise unknown_name("file, run, weights or dataset", subject, [*pretrained_names(), *dataset_names()])

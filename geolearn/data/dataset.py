@@ -78,8 +78,9 @@ class ShapeDataset(Dataset[Sample]):
         self._cache_folder = cache_folder(name, root)
         self.facts: dict[str, Any] = {}
         if self.manifest.kind == "generated":
-            self.source, splits = ProceduralSource(seed), self._generated(split, count)
-            self._digest = procedural_digest(self.manifest)
+            aligned = protocol == "aligned"
+            self.source, splits = ProceduralSource(seed, aligned), self._generated(split, count)
+            self._digest = procedural_digest(self.manifest) + (" aligned" if aligned else "")  # their keys are the same
         else:
             if count is not None:
                 raise InvalidInputError(

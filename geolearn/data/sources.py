@@ -90,15 +90,16 @@ class ViewSource:
 
 @dataclass(frozen=True)
 class ProceduralSource:
-    """Shapes made as they are asked for, normalised like prepared meshes."""
+    """Shapes made as they are asked for, normalised like prepared meshes; at a random azimuth unless `aligned`."""
 
     seed: int
+    aligned: bool = False
 
     def load(self, key: str) -> Mesh:
         from geolearn.data import procedural
 
         split, number = key.rsplit("-", 3)[1], int(key.rsplit("-", 1)[1])
-        made, _, shape = procedural.sample(split, number, seed=self.seed)
+        made, _, shape = procedural.sample(split, number, seed=self.seed, aligned=self.aligned)
         if made != key:
             raise DatasetError(f"procedural sample {number} of {split} is {made!r}, expected {key!r}")
         return shape.mesh.normalised()

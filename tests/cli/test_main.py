@@ -32,6 +32,9 @@ def test_voxelize_and_info(box, tmp_path, capsys):
     assert int(load_voxels(out).occupancy.sum()) == 64
     assert main(["info", str(out)]) == 0
     assert "64" in capsys.readouterr().out
+    shouting = out.rename(tmp_path / "BOX.BINVOX")
+    assert main(["info", str(shouting)]) == 0
+    assert "64" in capsys.readouterr().out
     assert main(["info", str(box)]) == 0
     assert "watertight" in capsys.readouterr().out
 
@@ -77,7 +80,7 @@ def test_bad_input_is_one_line_and_status_2(arguments, message, capsys, tmp_path
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "train", "evaluate", "benchmark", "voxelize", "info", "data prepare", "data list"]
+    "command", ["demo", "train", "evaluate", "benchmark", "render", "voxelize", "info", "data prepare", "data list"]
 )
 def test_help_teaches(command, capsys):
     with pytest.raises(SystemExit, match="0"):

@@ -204,6 +204,17 @@ def test_procedural_shapes_are_rendered_by_the_same_path(home):
     assert len(ShapeDataset("procedural", "test", representation=RENDER, count=2).packed_views()) == 2
 
 
+def test_procedural_shapes_may_be_aligned(home):
+    procedural = pytest.importorskip("geolearn.data.procedural")
+    turned = ShapeDataset("procedural", "test", representation=RENDER, count=4)
+    aligned = ShapeDataset("procedural", "test", representation=RENDER, count=4, protocol="aligned")
+    assert aligned.keys == turned.keys
+    for i in range(4):
+        _, _, shape = procedural.sample("test", i, aligned=True)
+        assert torch.equal(aligned[i].data, RENDER(shape.mesh))
+        assert not torch.equal(aligned[i].data, turned[i].data)  # not each other's entry in the cache
+
+
 def test_a_damaged_prepared_mesh_is_named(meshes, home):
     data = ShapeDataset("modelnet10", "test")
     (home / "datasets" / "modelnet10" / "meshes" / f"{data.keys[2]}.npz").write_bytes(b"PK broken")
