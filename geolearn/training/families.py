@@ -72,13 +72,12 @@ class Views:
         return ViewTask(MODELS[name](num_classes=classes, **recipe.model), recipe, weights, seed=seed)  # type: ignore[arg-type]
 
     def notes(self, recipe: ViewRecipe) -> dict[str, Any]:
-        return {"rig": recipe.rig, "size": recipe.size, "vote_mirror": recipe.vote_mirror}
+        return {name: getattr(recipe, name) for name in ("rig", "size", "fit", "vote_mirror")}
 
     def test_set(self, data: str, split: str, record: Mapping[str, Any], views: int | None) -> TestSet:
         """All views, or `views` of them: evenly spaced ready ones, or a ring of so many rendered."""
-        pictures = load_views_split(
-            data, split, rig=record.get("rig", "mvcnn12"), size=record.get("size", 224), views=views
-        )
+        rig, size, fit = record.get("rig", "mvcnn12"), record.get("size", 224), record.get("fit", "sphere")
+        pictures = load_views_split(data, split, rig=rig, size=size, fit=fit, views=views)
         mirror = record.get("vote_mirror", False)
         chosen = None
         count = pictures.views

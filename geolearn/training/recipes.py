@@ -72,7 +72,7 @@ class ViewRecipe(Recipe):
 
     Attributes:
         model: constructor arguments of the model besides the number of classes.
-        rig, size: how meshes are rendered, see `geolearn.data.RenderViews`; ready pictures are taken as they are.
+        rig, size, fit: how meshes are rendered, see `geolearn.data.RenderViews`; ready pictures are taken as they are.
         single_view_epochs: train so many of the first epochs on single views (the paper's first phase).
         freeze: keep the network as it is up to this stage; what it makes of the views is computed once.
         freeze_norms: keep the statistics of batch normalisation as they are.
@@ -83,6 +83,7 @@ class ViewRecipe(Recipe):
     model: dict[str, Any] = field(default_factory=dict)
     rig: str = "mvcnn12"
     size: int = 224
+    fit: Literal["cube", "sphere", "none"] = "sphere"
     single_view_epochs: int = 0
     freeze: str | None = None
     freeze_norms: bool = True

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import lightning.pytorch as pl
 import torch
@@ -20,7 +21,14 @@ from geolearn.typing import Float, Int, Tensor
 
 
 def load_views_split(
-    name: str, split: str, *, rig: str, size: int, views: int | None = None, validation: float = 0.1
+    name: str,
+    split: str,
+    *,
+    rig: str,
+    size: int,
+    fit: Literal["cube", "sphere", "none"],
+    views: int | None = None,
+    validation: float = 0.1,
 ) -> PackedViews:
     """One split of any mesh dataset as pictures by a rig, or of a dataset of ready pictures, as they are.
 
@@ -29,7 +37,7 @@ def load_views_split(
             whole; the caller takes some.
     """
     if load_manifest(name).kind != "views":
-        render = RenderViews(rig, size) if views is None else RenderViews("ring", size, count=views)
+        render = RenderViews(rig, size, fit=fit) if views is None else RenderViews("ring", size, count=views, fit=fit)
         return ShapeDataset(name, split, representation=render, validation=validation).packed_views(jobs=-1)
     ready = ShapeDataset(name, split, validation=validation).packed_views(jobs=-1)
     if views is not None and views > ready.views:
@@ -56,11 +64,9 @@ class ViewData(pl.LightningDataModule):
     @classmethod
     def load(cls, name: str, recipe: ViewRecipe, *, seed: int, validation: float) -> "ViewData":
         """The splits of a dataset by name, `validation` of every class held out of training."""
-        train = load_views_split(name, "train", rig=recipe.rig, size=recipe.size, validation=validation)
-        if not validation:
-            return cls(train, None, recipe, seed=seed)
-        held_out = load_views_split(name, "val", rig=recipe.rig, size=recipe.size, validation=validation)
-        return cls(train, held_out, recipe, seed=seed)
+        how = {"rig": recipe.rig, "size": recipe.size, "fit": recipe.fit, "validation": validation}
+        held_out = load_views_split(name, "val", **how) if validation else None
+        return cls(load_views_split(name, "train", **how), held_out, recipe, seed=seed)
 
     def setup(self, stage: str) -> None:
         freeze, augment = self.recipe.freeze, self.recipe.augment

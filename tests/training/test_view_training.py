@@ -61,7 +61,7 @@ def easy(monkeypatch, tmp_path):
     monkeypatch.setenv("GEOLEARN_HOME", str(tmp_path / "home"))
     seeds = {"train": (48, 0), "val": (16, 1), "test": (21, 2), "trainval": (64, 0)}
 
-    def load(name, split, *, rig, size, views=None, validation=0.1):
+    def load(name, split, *, rig, size, fit, views=None, validation=0.1):
         return bars(*seeds[split])
 
     monkeypatch.setattr(view_data, "load_views_split", load)
