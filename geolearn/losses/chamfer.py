@@ -52,9 +52,9 @@ def nearest_squared_distances(
 
 
 def _by_tree(source: Tensor, target: Tensor) -> Tensor:
-    from scipy.spatial import cKDTree  # late: it takes a while to import
+    from scipy.spatial import KDTree  # late: it takes a while to import
 
-    _, index = cKDTree(target.double().numpy()).query(source.double().numpy())
+    _, index = KDTree(target.double().numpy()).query(source.double().numpy())
     return torch.as_tensor(index, dtype=torch.int64)
 
 

@@ -1,0 +1,24 @@
+"""Fitting shapes to images: argmin over a mesh, a grid or the code of a decoder."""
+
+from geolearn.fitting.hull import object_box, visual_hull_mesh
+from geolearn.fitting.mesh_fit import fit_mesh
+from geolearn.fitting.metrics import silhouette_iou, soundness, surface_agreement
+from geolearn.fitting.parametrisation import SmoothParametrisation
+from geolearn.fitting.result import FitResult, Step
+from geolearn.fitting.schedule import Phase, coarse_to_fine
+from geolearn.fitting.uniform_adam import UniformAdam
+
+__all__ = [
+    "FitResult",
+    "Phase",
+    "SmoothParametrisation",
+    "Step",
+    "UniformAdam",
+    "coarse_to_fine",
+    "fit_mesh",
+    "object_box",
+    "silhouette_iou",
+    "soundness",
+    "surface_agreement",
+    "visual_hull_mesh",
+]

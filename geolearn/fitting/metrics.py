@@ -1,0 +1,108 @@
+"""How good a fitted mesh is: its silhouettes, its distance to a reference, and whether it is sound."""
+
+import torch
+
+from geolearn.errors import InvalidInputError
+from geolearn.losses import adjacent_faces, mesh_edges, nearest_squared_distances
+from geolearn.ops import sample_surface
+from geolearn.render import render_views
+from geolearn.structures import Cameras, Mesh
+from geolearn.typing import Float, Tensor
+
+SAMPLES_PER_PIXEL = 8  # along each side, at which silhouettes are drawn to be measured
+SLIVER = 1e-3  # 4 sqrt(3) area / sum of squared sides
+
+
+def silhouette_iou(mesh: Mesh, masks: Float[Tensor, "N H W"], cameras: Cameras) -> dict[str, float]:
+    """Mean over the views of the IoU of the silhouettes of a mesh with masks, without any softness.
+
+    The mesh is drawn at 8 x 8 samples per pixel, and averaged.
+
+    Returns:
+        `iou`: both cut at half a pixel's area. `coverage_iou`: sum(min) / sum(max) of the shares of pixels that are
+        covered, which needs masks with smooth edges to reach 1. Views that are empty in both count 1.
+
+    Raises:
+        InvalidInputError: masks that are not as many or not as large as the cameras' pictures.
+    """
+    height, width = cameras.height, cameras.width
+    if tuple(masks.shape) != (len(cameras), height, width) or len(cameras) == 0:
+        raise InvalidInputError(
+            f"masks: expected {(len(cameras), height, width)}, at least one, got {tuple(masks.shape)}"
+        )
+    hard, covered = [], []
+    for mask, number in zip(masks, range(len(cameras)), strict=True):
+        size = (height * SAMPLES_PER_PIXEL, width * SAMPLES_PER_PIXEL)
+        drawn = render_views(mesh, cameras[number], size, "silhouette")[:, 0]
+        drawn = torch.nn.functional.avg_pool2d(drawn, SAMPLES_PER_PIXEL)
+        hard.append(coverage_iou((drawn >= 0.5).float(), (mask >= 0.5).float()[None]))
+        covered.append(coverage_iou(drawn, mask[None]))
+    return {"iou": sum(hard) / len(hard), "coverage_iou": sum(covered) / len(covered)}
+
+
+def coverage_iou(drawn: Float[Tensor, "N H W"], masks: Float[Tensor, "N H W"]) -> float:
+    """Mean over the views of sum(min) / sum(max) of the shares of pixels that are covered; 1 where both are empty."""
+    common, union = drawn.minimum(masks).sum((1, 2)), drawn.maximum(masks).sum((1, 2))
+    return float(torch.where(union > 0, common / union.where(union > 0, 1), 1).mean())
+
+
+def surface_agreement(
+    mesh: Mesh,
+    reference: Mesh,
+    *,
+    threshold: float = 0.01,
+    samples: int = 100_000,
+    generator: torch.Generator | None = None,
+) -> dict[str, float]:
+    """Distances between points drawn from two surfaces.
+
+    Args:
+        threshold: of a match, as a part of the diagonal of the reference's box.
+        samples: points per surface.
+
+    Returns:
+        `precision` (share of points of `mesh` near the reference), `recall` (the other way), `f_score` (their harmonic
+        mean; Knapitsch et al., "Tanks and Temples", 2017), and `chamfer` (mean distance both ways, halved, as a part of
+        the diagonal).
+    """
+    points = sample_surface(mesh, samples, generator=generator).points
+    others = sample_surface(reference, samples, generator=generator).points
+    diagonal = float((reference.bounds[1] - reference.bounds[0]).norm())
+    there = nearest_squared_distances(points, others)[0].sqrt() / diagonal
+    back = nearest_squared_distances(others, points)[0].sqrt() / diagonal
+    precision, recall = float((there < threshold).double().mean()), float((back < threshold).double().mean())
+    f_score = 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
+    chamfer = float(there.mean() + back.mean()) / 2
+    return {"f_score": f_score, "precision": precision, "recall": recall, "chamfer": chamfer}
+
+
+def soundness(mesh: Mesh) -> dict[str, float]:
+    """What can be wrong with a mesh whatever it shows.
+
+    Returns:
+        `watertight` (1 if every edge has two faces), `folded` (share of faces that look away from the mean normal of
+        their neighbours, weighted by area), `degenerate` (share with 4 sqrt(3) area / sum of squared sides below
+        1e-3), `faces`.
+    """
+    faces = mesh.faces
+    if len(faces) == 0:
+        return {"watertight": 0.0, "folded": 0.0, "degenerate": 0.0, "faces": 0.0}
+    corners = mesh.triangles().detach().double()
+    cross = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    sides = (corners - corners.roll(-1, 1)).square().sum((1, 2))
+    shape = 2 * 3**0.5 * cross.norm(dim=1) / sides.clamp(min=1e-300)
+    pairs = adjacent_faces(faces)
+    around = torch.zeros_like(cross).index_add(0, pairs[:, 0], cross[pairs[:, 1]])
+    around = around.index_add(0, pairs[:, 1], cross[pairs[:, 0]])
+    folded = (around * cross).sum(1) < 0
+    edges = mesh_edges(faces)
+    keys = faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    directed = torch.unique(keys, dim=0)
+    twins = torch.unique(torch.cat([directed, directed.flip(1)]), dim=0)
+    watertight = len(directed) == len(keys) == len(twins) == 2 * len(edges)
+    return {
+        "watertight": float(watertight),
+        "folded": float(folded.double().mean()),
+        "degenerate": float((shape < SLIVER).double().mean()),
+        "faces": float(len(faces)),
+    }

@@ -1,0 +1,47 @@
+"""What a fit returns: the shape, how it came about, and whether it was done."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from geolearn.structures import Mesh, VoxelGrid
+from geolearn.typing import Tensor
+
+
+class Step(NamedTuple):
+    """One step of a fit.
+
+    Attributes:
+        number: 0, 1, ...; total: how many there will be.
+        loss: of the views of this step, with all its terms.
+        iou: `coverage_iou` of the silhouettes of these views, at the size of the phase.
+        phase: of the schedule.
+        seconds: since the start of the fit.
+    """
+
+    number: int
+    total: int
+    loss: float
+    iou: float
+    phase: int
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """The outcome of `fit_mesh`, `fit_grid` or `fit_latent`.
+
+    Attributes:
+        shape: a mesh or a grid, in the world of the cameras.
+        code: of the decoder, where one was used.
+        history: an entry per step.
+        metrics: numbers by name; see the function that made the result.
+        converged: whether the loss stood still at the end; `message` says by how much it still fell, or
+            what stopped it.
+    """
+
+    shape: Mesh | VoxelGrid
+    code: Tensor | None
+    history: tuple[Step, ...]
+    metrics: dict[str, float]
+    converged: bool
+    message: str

@@ -1,0 +1,55 @@
+"""Coarse to fine: which picture size, edge length, blur and rate in which phase of a fit."""
+
+from dataclasses import dataclass
+
+from geolearn.errors import InvalidInputError
+
+COARSEST = 64  # pixels across the shorter side
+DRAWN = 256  # the side silhouettes are drawn at, up to four times that of the targets
+PHASES = ((2500, 80, 0.02, 19.0), (5000, 150, 0.01, 19.0), (10000, 150, 0.01, 5.0))  # faces, steps, rate, smoothness
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase of a fit, at one topology.
+
+    Attributes:
+        size: height and width of the targets, to which the views are averaged down.
+        oversampling: silhouettes are drawn so many times larger and averaged, as a sensor averages over its pixels.
+        faces: how many the mesh is remeshed to, though never to edges below half a pixel; None: keep the mesh.
+        steps: how many.
+        rate: the largest step of a vertex, in units of the object's longest side.
+        sigma: softness of drawn silhouettes, in squared drawn pixels.
+        smoothness: lambda of the parametrisation.
+    """
+
+    size: tuple[int, int]
+    oversampling: int
+    faces: int | None
+    steps: int
+    rate: float
+    sigma: float = 0.05
+    smoothness: float = 19.0
+
+    def __post_init__(self) -> None:
+        sound = min(self.size) >= 1 and self.oversampling >= 1 and self.steps >= 1
+        if not sound or min(self.rate, self.sigma) <= 0 or self.smoothness < 0 or (self.faces or 4) < 4:
+            raise InvalidInputError(
+                f"schedule: expected positive sizes, steps, rate and sigma and at least 4 faces, got {self}"
+            )
+
+
+def coarse_to_fine(size: tuple[int, int]) -> tuple[Phase, ...]:
+    """The default schedule for images of a size: the shape first on small pictures, then details on large ones.
+
+    Args:
+        size: height and width of the images.
+    """
+    shorter = min(size)
+    phases = []
+    for number, (faces, steps, rate, smoothness) in enumerate(PHASES):
+        side = min(shorter, COARSEST * 2**number)
+        height, width = (max(1, round(length * side / shorter)) for length in size)
+        oversampling = min(4, max(1, DRAWN // side))
+        phases.append(Phase((height, width), oversampling, faces, steps, rate, smoothness=smoothness))
+    return tuple(phases)

@@ -1,0 +1,117 @@
+"""The views a fit is driven by, checked at the door, and averaged down for its coarse phases."""
+
+import warnings
+from dataclasses import dataclass
+
+import torch
+
+from geolearn.errors import InvalidInputError, unknown_name
+from geolearn.structures import Cameras, Views
+from geolearn.typing import Bool, Float, Tensor
+
+IMAGE_KINDS = ("auto", "none", "normals", "shading")
+FULL = 0.99  # opacity from which a pixel shows the object alone
+BACKGROUND_SPREAD = 0.04  # of a border that counts as one colour; and twice it tells the object from it
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """Masks (N, H, W), pictures (N, C, H, W) of the kind "normals" (as unit vectors) or "shading", cameras."""
+
+    masks: Float[Tensor, "N H W"]
+    pictures: Float[Tensor, "N C H W"] | None
+    kind: str
+    cameras: Cameras
+
+    @property
+    def full(self) -> Bool[Tensor, "N H W"]:
+        """Pixels that show the object alone."""
+        return self.masks >= FULL
+
+    def at(self, size: tuple[int, int]) -> "Targets":
+        """Averaged over the area of larger pixels; pictures only over the object."""
+        if tuple(self.masks.shape[1:]) == size:
+            return self
+        masks = _averaged(self.masks[:, None], size)
+        pictures = self.pictures
+        if pictures is not None:
+            pictures = _averaged(pictures * self.masks[:, None], size) / masks.clamp(min=1e-6)
+            if self.kind == "normals":
+                pictures = torch.nn.functional.normalize(pictures, dim=1)
+        return Targets(masks[:, 0], pictures, self.kind, self.cameras)
+
+    def chosen(self, index: list[int]) -> "Targets":
+        pictures = None if self.pictures is None else self.pictures[index]
+        return Targets(self.masks[index], pictures, self.kind, self.cameras[index])
+
+
+def targets_from(views: Views, images: str) -> Targets:
+    """What the views offer.
+
+    Raises:
+        UnknownNameError: no such kind of images.
+        InvalidInputError: no views, no view that shows something, or images that cannot be what they are said to be.
+    """
+    if images not in IMAGE_KINDS:
+        raise unknown_name("kind of images", images, IMAGE_KINDS)
+    if len(views) == 0:
+        raise InvalidInputError("views: expected at least one view, got none")
+    masks = views.masks if views.masks is not None else masks_from_background(views.images)
+    masks = masks.detach().cpu()
+    shown = masks.amax((1, 2)) >= 0.5
+    if not bool(shown.any()):
+        raise InvalidInputError("views: all masks are empty; expected 1 on the object and 0 elsewhere")
+    if bool((masks.amin((1, 2)) >= 0.5).all()):
+        raise InvalidInputError(
+            "views: all masks are full, so no outline is seen; expected 1 on the object and 0 elsewhere. Do the images "
+            "have an alpha channel that is 255 throughout?"
+        )
+    pictures, kind = views.images.detach().cpu(), images
+    if images == "auto":
+        kind = "normals" if _are_normals(pictures, masks) else "none"
+    if kind == "normals":
+        if pictures.shape[1] != 3:
+            raise InvalidInputError(f"images: normals have 3 channels, got {pictures.shape[1]}")
+        pictures = torch.nn.functional.normalize(2 * pictures - 1, dim=1)
+    elif kind == "shading":
+        pictures = pictures.mean(1, keepdim=True)
+    keep = torch.nonzero(shown)[:, 0].tolist()  # a view in which the object is out of sight
+    cameras = views.cameras.to("cpu")
+    cameras = Cameras(cameras.K.detach(), cameras.world_to_camera.detach(), cameras.height, cameras.width)
+    return Targets(masks, None if kind == "none" else pictures, kind, cameras).chosen(keep)
+
+
+def masks_from_background(images: Float[Tensor, "N C H W"]) -> Float[Tensor, "N H W"]:
+    """Masks of pictures without alpha, where the border of every picture has one colour; with a warning.
+
+    Raises:
+        InvalidInputError: borders of many colours.
+    """
+    border = torch.cat([images[..., 0, :], images[..., -1, :], images[..., :, 0], images[..., :, -1]], -1)
+    colour = border.median(-1).values
+    even = ((border - colour[..., None]).abs().amax(1) <= BACKGROUND_SPREAD).float().mean(1)
+    if len(even) == 0 or float(even.median()) < 0.9:
+        raise InvalidInputError(
+            "views: no masks, and the background has no single colour to tell the object from; pass images with alpha, "
+            "or Views(images, cameras, masks=...)"
+        )
+    warnings.warn(
+        "views have no masks: what differs from the colour of the picture's border is taken for the object",
+        stacklevel=4,
+    )
+    distance = (images - colour[..., None, None]).abs().amax(1)
+    return (distance > 2 * BACKGROUND_SPREAD).to(images.dtype)
+
+
+def _are_normals(pictures: Tensor, masks: Tensor) -> bool:
+    """Whether nearly all colours on the object are unit vectors that look to the viewer."""
+    inside = masks >= FULL
+    if pictures.shape[1] != 3 or not bool(inside.any()):
+        return False
+    vectors = 2 * pictures.movedim(1, -1)[inside] - 1
+    unit = (vectors.norm(dim=1) - 1).abs() < 0.05
+    return bool((unit & (vectors[:, 2] > -0.05)).float().mean() > 0.9) and float(vectors.std(0).max()) > 0.02
+
+
+def _averaged(pictures: Tensor, size: tuple[int, int]) -> Tensor:
+    return torch.nn.functional.interpolate(pictures, size=size, mode="area")
