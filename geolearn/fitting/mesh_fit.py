@@ -45,7 +45,8 @@ def fit_mesh(
     It starts from the visual hull (`visual_hull_mesh`), moves vertices through `SmoothParametrisation` by `UniformAdam`
     and remeshes at the beginning of every phase of the schedule, from coarse to fine. Every step sees a few of the
     views, in an order drawn anew in every pass over them, so time and memory per step do not depend on their number.
-    Silhouettes alone cannot show concavities.
+    Silhouettes alone cannot show concavities; with normals they appear, but deep ones come out too shallow, and sharp
+    corners are rounded by about the edge length of the last phase.
 
     Args:
         views: at least two from different sides (one is enough with `start`), with masks; where there are none,
