@@ -6,6 +6,8 @@ from typing import Annotated
 
 import tyro
 
+from geolearn.cli.numbers import parse_numbers
+
 
 @dataclass(frozen=True)
 class Benchmark:
@@ -40,7 +42,7 @@ class Benchmark:
         rows = run_benchmark(
             self.name,
             models=self.models.split(",") if self.models else None,
-            seeds=[int(seed) for seed in self.seeds.split(",")],
+            seeds=parse_numbers(self.seeds, "--seeds"),
             recipe=self.recipe,
             epochs=self.epochs,
             runs=self.runs,

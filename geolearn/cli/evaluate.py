@@ -5,6 +5,8 @@ from pathlib import Path
 
 import tyro
 
+from geolearn.cli.numbers import parse_numbers
+
 
 @dataclass(frozen=True)
 class Evaluate:
@@ -37,7 +39,7 @@ class Evaluate:
         from geolearn.training.report import evaluation_report, markdown_table
         from geolearn.training.view_sheets import view_sheets
 
-        counts = [int(count) for count in self.views.split(",")] if self.views else []
+        counts = parse_numbers(self.views, "--views") if self.views else []
         report, predictions = evaluate(
             self.weights, self.data, split=self.split, view_counts=counts, retrieval=self.retrieval, progress=True
         )

@@ -3,7 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from geolearn.data.augment import VoxelAugment, Warp, augment_columns, rotate_columns, warp_columns
+from geolearn.data.augment import VoxelAugment, Warp, augment_columns, warp_columns
 from geolearn.data.catalog import describe_dataset, list_datasets
 from geolearn.data.dataset import ShapeDataset
 from geolearn.data.loaders import collate, make_loader
@@ -45,7 +45,6 @@ __all__ = [
     "prepare_dataset",
     "procedural",
     "resize_columns",
-    "rotate_columns",
     "unpack",
     "warp_columns",
 ]

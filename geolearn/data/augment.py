@@ -104,19 +104,6 @@ def warp_columns(
     return _move_bits(_gather_columns(columns, parameters), parameters)
 
 
-def rotate_columns(columns: Int[Tensor, "B R R"], angle_rad: float, *, mirror: bool = False) -> Int[Tensor, "B R R"]:
-    """Every shape turned by the same angle about the up axis, and mirrored if asked: the views of a voting test."""
-    count = len(columns)
-    angles = torch.full((count,), float(angle_rad), device=columns.device)
-    warp = Warp(
-        angles,
-        angles.new_full((count,), mirror, dtype=torch.bool),
-        angles.new_zeros(count, 3),
-        angles.new_ones(count, 3),
-    )
-    return _gather_columns(columns, warp)
-
-
 def _source(size: int, shift: Tensor, scale: Tensor) -> Tensor:
     """(B, R) positions, from the grid's centre, that the cells of one axis come from before rotation."""
     centred = torch.arange(size, device=shift.device, dtype=shift.dtype) - (size - 1) / 2

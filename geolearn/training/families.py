@@ -76,6 +76,8 @@ class Views:
 
     def test_set(self, data: str, split: str, record: Mapping[str, Any], views: int | None) -> TestSet:
         """All views, or `views` of them: evenly spaced ready ones, or a ring of so many rendered."""
+        if views is not None and views < 1:
+            raise InvalidInputError(f"views: expected at least 1 view of every shape, got {views}")
         rig, size, fit = record.get("rig", "mvcnn12"), record.get("size", 224), record.get("fit", "sphere")
         pictures = load_views_split(data, split, rig=rig, size=size, fit=fit, views=views)
         mirror = record.get("vote_mirror", False)

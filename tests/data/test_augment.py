@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geolearn.data import VoxelAugment, Warp, augment_columns, pack, rotate_columns, unpack, warp_columns
+from geolearn.data import VoxelAugment, Warp, augment_columns, pack, unpack, warp_columns
 from geolearn.errors import InvalidInputError
 
 
@@ -68,6 +68,13 @@ def test_equals_the_loop_at_32_cells_with_different_warps_in_one_batch():
         expected, unsure = slow_warp(values[b].numpy(), float(angle), bool(mirror), shift, scale)
         assert unsure.mean() < 0.01
         assert (got[b] == expected)[~unsure].all()
+
+
+def rotate_columns(columns: torch.Tensor, angle_rad: float, *, mirror: bool = False) -> torch.Tensor:
+    """Every shape turned by the same angle, and mirrored if asked."""
+    count = len(columns)
+    turn, flip = torch.full((count,), angle_rad), torch.full((count,), mirror)
+    return warp_columns(columns, turn, flip, torch.zeros(count, 3), torch.ones(count, 3))
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 30, 32])

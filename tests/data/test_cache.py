@@ -94,11 +94,11 @@ def test_nothing_is_unpickled(tmp_path):
 
 def test_an_interrupted_write_leaves_no_entry(tmp_path, monkeypatch):
     def stop(*_, **__):
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("while writing")
 
     with monkeypatch.context() as patch:
         patch.setattr(np, "savez", stop)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt, match="while writing"):
             cached(tmp_path / "x.npz", lambda: torch.ones(1))
     assert not (tmp_path / "x.npz").exists()
 

@@ -86,16 +86,19 @@ def test_images_and_labels_belong_to_their_keys():
 
 
 def test_all_views_of_a_shape_are_mirrored_or_none():
-    views, mirrored = split(), 0
+    views, mirrored, mixed = split(), 0, 0
     whole = plain(views)
     loader = ViewBatches(views, 6, augment=ViewAugment(), seed=2)
     for _ in range(4):
         for batch in loader:
+            flips = []
             for number, images in zip(numbers(batch), batch.data, strict=True):
-                flipped = torch.equal(images, whole[number].flip(-1))
-                assert flipped or torch.equal(images, whole[number])
-                mirrored += flipped
+                flips.append(torch.equal(images, whole[number].flip(-1)))
+                assert flips[-1] or torch.equal(images, whole[number])
+            mirrored += sum(flips)
+            mixed += 0 < sum(flips) < len(flips)
     assert 30 < mirrored < 62  # of 92
+    assert mixed > 8  # every shape has its own chance
     assert torch.equal(views.images(), whole)  # the pixels themselves are left alone
 
 

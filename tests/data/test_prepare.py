@@ -122,7 +122,7 @@ def counting_loader(monkeypatch: pytest.MonkeyPatch, stop_after: int | None = No
 
     def counted(path, *arguments, **options):
         if len(read) == stop_after:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt("while reading")
         read.append(Path(path))
         return load(path, *arguments, **options)
 
@@ -134,7 +134,7 @@ def test_an_interrupted_preparation_continues(modelnet_zip, tmp_path, home):
     expected = tree_digest(prepare_dataset("modelnet10", modelnet_zip, tmp_path / "straight"))
     with pytest.MonkeyPatch.context() as patch:
         counting_loader(patch, stop_after=5)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt, match="while reading"):
             prepare_dataset("modelnet10", modelnet_zip)
     assert not is_prepared(home / "datasets" / "modelnet10", load_manifest("modelnet10"))
     # As a kill in the middle of a write would leave it: a part file, and a file that lost its end.
@@ -152,7 +152,7 @@ def test_an_interrupted_preparation_continues(modelnet_zip, tmp_path, home):
 def test_another_source_does_not_continue_the_old_one(modelnet_zip, tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         counting_loader(patch, stop_after=5)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt, match="while reading"):
             prepare_dataset("modelnet10", modelnet_zip)
     files = modelnet_files()
     files["ModelNet10/bed/train/bed_0001.off"] = off_text(99)

@@ -155,6 +155,12 @@ def test_stored_mirrors_are_chosen_for_all_views_of_a_shape():
     assert all(len(set(row)) == 3 for row in views.tolist())
 
 
+@pytest.mark.parametrize("count", [0, -3])
+def test_a_test_without_views_is_refused(count):
+    with pytest.raises(InvalidInputError, match=f"at least 1 view of every shape, got {count}"):
+        families.Views().test_set("bars", "test", {}, count)
+
+
 def test_views_are_not_for_voxels():
     with pytest.raises(InvalidInputError, match="this one looks at voxels"):
         families.Voxels().test_set("procedural", "test", {}, 3)
