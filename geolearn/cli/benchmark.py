@@ -30,6 +30,8 @@ class Benchmark:
     """Recipe of every model; default: the benchmark's."""
     epochs: int | None = None
     """Train for this long instead of the recipe's number of epochs (the results say so)."""
+    precision: str = "32-true"
+    """32-true, or bf16-mixed, 16-mixed on hardware that gains by it."""
     runs: Path = Path("runs/benchmark")
     """Folder of the runs."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("benchmarks/results")
@@ -45,6 +47,7 @@ class Benchmark:
             seeds=parse_numbers(self.seeds, "--seeds"),
             recipe=self.recipe,
             epochs=self.epochs,
+            precision=self.precision,
             runs=self.runs,
             output=self.output,
         )

@@ -102,6 +102,7 @@ def run_benchmark(
     runs: Path,
     output: Path,
     epochs: int | None = None,
+    precision: str = "32-true",
 ) -> list[dict[str, Any]]:
     """Train and test every model with every seed, write `output/name.{json,md,html}`; returns the table's rows.
 
@@ -115,13 +116,14 @@ def run_benchmark(
     for model in models or protocol.models:
         per_seed = []
         for seed in seeds:
-            run = make_run(model, protocol.dataset, recipe, epochs=epochs, seed=seed)
+            run = make_run(model, protocol.dataset, recipe, epochs=epochs, seed=seed, precision=precision)
             folder = runs / f"{name}-{model}-{recipe}-{run.recipe.epochs}ep-{seed}"
             per_seed.append(_one_seed(run, folder))
         entries.append(
             {
                 "model": model,
                 "recipe": {"name": run.recipe_name, **dataclasses.asdict(run.recipe)},
+                "precision": precision,
                 "metrics": _summary(per_seed),
                 "per_seed": per_seed,
             }
