@@ -13,6 +13,8 @@ from geolearn.kernels.threads import kernel, parallel_kernel
 ZERO, ONE, INFINITE = np.float32(0), np.float32(1), np.float32(np.inf)
 EPSILON = 1e-8  # float64, as in PyTorch3D
 CLIP_EPSILON = np.float32(1e-5)
+LANES = 8  # pixels that are sampled together: float32 in a 256 bit register
+SAMPLE = 6 * LANES  # floats of one run of pixels, see `_sample`
 WORK_ITEMS = 64  # tiles are dealt to so many work items in turn, so that every thread gets some of every region
 MIN_PAIRS = 1 << 22
 BYTES_PER_HIT = 28  # int64 face, float32 depth, barycentrics, distance
@@ -71,34 +73,47 @@ def _squared_distance_to_segment(px, py, ax, ay, bx, by):
 
 
 @kernel(error_model="numpy")
-def _sample(px, py, x0, y0, z0, x1, y1, z1, x2, y2, z2, area, blur, perspective_correct, clip, farthest):
-    """What a face looks like at a point: (kept, depth, barycentrics, signed squared distance).
+def _sample(samples, py, x0, y0, z0, x1, y1, z1, x2, y2, z2, area, blur, perspective_correct, clip):
+    """What a face looks like at LANES neighbouring pixels: depth, barycentrics, signed squared distance.
 
-    A hit that is not nearer than `farthest` is not kept.
+    `samples` is flat, LANES values of each in turn and behind them the x of the pixels, so that the compiler does all
+    pixels at once. The depth is infinite where the face is not hit.
     """
-    w0 = _edge(px, py, x1, y1, x2, y2) / area
-    w1 = _edge(px, py, x2, y2, x0, y0) / area
-    w2 = _edge(px, py, x0, y0, x1, y1) / area
-    if perspective_correct:
-        t0 = w0 * z1 * z2
-        t1 = w1 * z0 * z2
-        t2 = w2 * z0 * z1
-        total = np.float32(max(np.float64(t0 + t1 + t2), EPSILON))
-        w0, w1, w2 = t0 / total, t1 / total, t2 / total
-    inside = w0 > ZERO and w1 > ZERO and w2 > ZERO
-    if clip:
-        w0, w1, w2 = max(w0, ZERO), max(w1, ZERO), max(w2, ZERO)
-        total = max(w0 + w1 + w2, CLIP_EPSILON)
-        w0, w1, w2 = w0 / total, w1 / total, w2 / total
-    depth = w0 * z0 + w1 * z1 + w2 * z2
-    if not (depth >= ZERO and depth < farthest):  # not a number comes here too
-        return False, depth, w0, w1, w2, depth
-    distance = _squared_distance_to_segment(px, py, x0, y0, x1, y1)
-    distance = min(distance, _squared_distance_to_segment(px, py, x0, y0, x2, y2))
-    distance = min(distance, _squared_distance_to_segment(px, py, x1, y1, x2, y2))
-    if inside:
-        return True, depth, w0, w1, w2, -distance
-    return distance < blur, depth, w0, w1, w2, distance
+    for lane in range(LANES):
+        px = samples[5 * LANES + lane]
+        w0 = _edge(px, py, x1, y1, x2, y2) / area
+        w1 = _edge(px, py, x2, y2, x0, y0) / area
+        w2 = _edge(px, py, x0, y0, x1, y1) / area
+        if perspective_correct:
+            t0 = w0 * z1 * z2
+            t1 = w1 * z0 * z2
+            t2 = w2 * z0 * z1
+            total = np.float32(max(np.float64(t0 + t1 + t2), EPSILON))
+            w0, w1, w2 = t0 / total, t1 / total, t2 / total
+        inside = (w0 > ZERO) & (w1 > ZERO) & (w2 > ZERO)
+        if clip:
+            w0, w1, w2 = max(w0, ZERO), max(w1, ZERO), max(w2, ZERO)
+            total = max(w0 + w1 + w2, CLIP_EPSILON)
+            w0, w1, w2 = w0 / total, w1 / total, w2 / total
+        depth = w0 * z0 + w1 * z1 + w2 * z2
+        distance = _squared_distance_to_segment(px, py, x0, y0, x1, y1)
+        distance = min(distance, _squared_distance_to_segment(px, py, x0, y0, x2, y2))
+        distance = min(distance, _squared_distance_to_segment(px, py, x1, y1, x2, y2))
+        hit = (depth >= ZERO) & (inside | (distance < blur))  # false for a depth that is not a number
+        samples[lane] = depth if hit else INFINITE
+        samples[LANES + lane] = w0
+        samples[2 * LANES + lane] = w1
+        samples[3 * LANES + lane] = w2
+        samples[4 * LANES + lane] = -distance if inside else distance
+
+
+@kernel
+def _sibling_place(pixel, sibling, distance, count, order, faces, values):
+    """Where in the queue the farther sibling is, -1 if it is the nearer one; `count` where there is none."""
+    for i in range(count):
+        if faces[pixel, order[pixel, i]] == sibling:
+            return i if abs(distance) < abs(values[pixel, order[pixel, i], 3]) else -1
+    return count
 
 
 @kernel(inline="always")
@@ -111,12 +126,9 @@ def _queue(pixel, sibling, depth, distance, counts, depths, order, faces, values
     most = order.shape[1]
     place = count = counts[pixel]
     if sibling >= 0:
-        for i in range(count):
-            if faces[pixel, order[pixel, i]] == sibling:
-                if not abs(distance) < abs(values[pixel, order[pixel, i], 3]):
-                    return -1
-                place = i
-                break
+        place = _sibling_place(pixel, sibling, distance, count, order, faces, values)
+        if place < 0:
+            return -1
     if place < count:  # the sibling leaves and its slot is taken over
         slot = order[pixel, place]
         for i in range(place, count - 1):
@@ -142,8 +154,8 @@ def _queue(pixel, sibling, depth, distance, counts, depths, order, faces, values
 
 @kernel(error_model="numpy")
 def _draw(
-    face, face_verts, siblings, boxes, window, side, xs, ys, blur, perspective_correct, clip,
-    counts, depths, order, faces, values,
+    face, face_verts, siblings, boxes, window, side, centres, ys, blur, perspective_correct, clip,
+    samples, places, counts, depths, order, faces, values,
 ):  # fmt: skip
     """Enter one face into the queues of all pixels of a tile, whose pixels are the `window`."""
     x0, y0, z0 = face_verts[face, 0, 0], face_verts[face, 0, 1], face_verts[face, 0, 2]
@@ -151,40 +163,50 @@ def _draw(
     x2, y2, z2 = face_verts[face, 2, 0], face_verts[face, 2, 1], face_verts[face, 2, 2]
     area = np.float32(np.float64(_edge(x2, y2, x0, y0, x1, y1)) + EPSILON)
     sibling = siblings[face]
-    # A pixel farther than `reach` outside the line of an edge is farther than the blur from the face: a quick way
-    # out. The slack covers the float32 rounding of the exact test below, which decides.
+    # Pixels farther than `reach` outside the line of an edge are farther than the blur from the face: a quick way
+    # out for a run of pixels both whose ends are. The slack covers the float32 rounding of the exact test, which
+    # decides.
     radius = np.sqrt(blur)
     extent = max(abs(x0), abs(x1), abs(x2)) + max(abs(y0), abs(y1), abs(y2)) + radius + ONE
-    reach = radius * np.float32(1.0001) + np.float32(1e-5) * extent if blur > ZERO else ZERO
+    reach = radius * np.float32(1.0001) + np.float32(1e-5) * extent
     sign = ONE if area > ZERO else -ONE
     limit0 = -reach * np.sqrt((x2 - x1) * (x2 - x1) + (y2 - y1) * (y2 - y1))
     limit1 = -reach * np.sqrt((x0 - x2) * (x0 - x2) + (y0 - y2) * (y0 - y2))
     limit2 = -reach * np.sqrt((x1 - x0) * (x1 - x0) + (y1 - y0) * (y1 - y0))
     left, right, top, bottom = window
+    first, end = max(left, boxes[face, 0]) - left, min(right, boxes[face, 1] + 1) - left
+    blocks = 0  # sampled one after the other, and only then looked at: the samples of many are under way at once
     for row in range(max(top, boxes[face, 2]), min(bottom, boxes[face, 3] + 1)):
         py = ys[row]
-        for column in range(max(left, boxes[face, 0]), min(right, boxes[face, 1] + 1)):
-            px = xs[column]
+        for low in range(first, end, LANES):
+            high = min(end, low + LANES)
+            px, qx = centres[low], centres[high - 1]
             if (
-                sign * _edge(px, py, x1, y1, x2, y2) < limit0
-                or sign * _edge(px, py, x2, y2, x0, y0) < limit1
-                or sign * _edge(px, py, x0, y0, x1, y1) < limit2
+                max(sign * _edge(px, py, x1, y1, x2, y2), sign * _edge(qx, py, x1, y1, x2, y2)) < limit0
+                or max(sign * _edge(px, py, x2, y2, x0, y0), sign * _edge(qx, py, x2, y2, x0, y0)) < limit1
+                or max(sign * _edge(px, py, x0, y0, x1, y1), sign * _edge(qx, py, x0, y0, x1, y1)) < limit2
             ):
                 continue
-            pixel = (row - top) * side + column - left
-            full = sibling < 0 and counts[pixel] == order.shape[1]
-            kept, depth, w0, w1, w2, distance = _sample(
-                px, py, x0, y0, z0, x1, y1, z1, x2, y2, z2, area, blur, perspective_correct, clip,
-                depths[pixel, -1] if full else INFINITE,
-            )  # fmt: skip
-            if kept:
-                slot = _queue(pixel, sibling, depth, distance, counts, depths, order, faces, values)
-                if slot >= 0:
-                    faces[pixel, slot] = face
-                    values[pixel, slot, 0] = w0
-                    values[pixel, slot, 1] = w1
-                    values[pixel, slot, 2] = w2
-                    values[pixel, slot, 3] = distance
+            for lane in range(LANES):
+                samples[blocks, 5 * LANES + lane] = centres[low + lane]
+            _sample(samples[blocks], py, x0, y0, z0, x1, y1, z1, x2, y2, z2, area, blur, perspective_correct, clip)
+            places[blocks, 0] = (row - top) * side + low
+            places[blocks, 1] = high - low
+            blocks += 1
+    for block in range(blocks):
+        for lane in range(places[block, 1]):
+            depth = samples[block, lane]
+            if depth == INFINITE:
+                continue
+            pixel = places[block, 0] + lane
+            distance = samples[block, 4 * LANES + lane]
+            slot = _queue(pixel, sibling, depth, distance, counts, depths, order, faces, values)
+            if slot >= 0:
+                faces[pixel, slot] = face
+                values[pixel, slot, 0] = samples[block, LANES + lane]
+                values[pixel, slot, 1] = samples[block, 2 * LANES + lane]
+                values[pixel, slot, 2] = samples[block, 3 * LANES + lane]
+                values[pixel, slot, 3] = distance
 
 
 @parallel_kernel
@@ -193,11 +215,15 @@ def _rasterize_tiles(
     pix_to_face, zbuf, barycentrics, dists,
 ):  # fmt: skip
     _, height, width, most = pix_to_face.shape
+    flat = pix_to_face.reshape(-1), zbuf.reshape(-1), barycentrics.reshape(-1), dists.reshape(-1)
     side = 1 << shift
     across, down = ((width - 1) >> shift) + 1, ((height - 1) >> shift) + 1
     items = min(WORK_ITEMS, len(starts) - 1)
     for item in prange(items):
-        counts = np.zeros(side * side, np.int32)
+        centres = np.empty(side + LANES, np.float32)
+        samples = np.empty((side * side // LANES, SAMPLE), np.float32)
+        places = np.empty((side * side // LANES, 2), np.int64)
+        counts = np.empty(side * side, np.int32)
         depths = np.empty((side * side, most), np.float32)
         order = np.empty((side * side, most), np.int32)
         queued = np.empty((side * side, most), np.int32)
@@ -207,27 +233,34 @@ def _rasterize_tiles(
             top = (tile // across % down) << shift
             left = (tile % across) << shift
             bottom, right = min(top + side, height), min(left + side, width)
+            for column in range(len(centres)):
+                centres[column] = xs[min(left + column, width - 1)]
             counts[:] = 0
             for pair in range(starts[tile], starts[tile + 1]):
                 _draw(
-                    faces[pair], face_verts, siblings, boxes, (left, right, top, bottom), side, xs, ys,
-                    blur, perspective_correct, clip, counts, depths, order, queued, values,
+                    faces[pair], face_verts, siblings, boxes, (left, right, top, bottom), side, centres, ys,
+                    blur, perspective_correct, clip, samples, places, counts, depths, order, queued, values,
                 )  # fmt: skip
             for row in range(top, bottom):
-                for column in range(left, right):
-                    pixel = (row - top) * side + column - left
-                    for k in range(counts[pixel]):
-                        slot = order[pixel, k]
-                        pix_to_face[image, row, column, k] = queued[pixel, slot]
-                        zbuf[image, row, column, k] = depths[pixel, k]
-                        barycentrics[image, row, column, k, 0] = values[pixel, slot, 0]
-                        barycentrics[image, row, column, k, 1] = values[pixel, slot, 1]
-                        barycentrics[image, row, column, k, 2] = values[pixel, slot, 2]
-                        dists[image, row, column, k] = values[pixel, slot, 3]
-                    for k in range(counts[pixel], most):
-                        pix_to_face[image, row, column, k] = -1
-                        zbuf[image, row, column, k] = -ONE
-                        barycentrics[image, row, column, k, 0] = -ONE
-                        barycentrics[image, row, column, k, 1] = -ONE
-                        barycentrics[image, row, column, k, 2] = -ONE
-                        dists[image, row, column, k] = -ONE
+                begin = ((image * height + row) * width + left) * most
+                _write_row((row - top) * side, right - left, begin, counts, depths, order, queued, values, *flat)
+
+
+@kernel
+def _write_row(pixel, width, begin, counts, depths, order, queued, values, pix_to_face, zbuf, barycentrics, dists):
+    """Write the queues of a row of pixels from `begin` on; what is not filled is -1."""
+    most = order.shape[1]
+    pix_to_face[begin : begin + width * most] = -1
+    zbuf[begin : begin + width * most] = -ONE
+    barycentrics[3 * begin : 3 * (begin + width * most)] = -ONE
+    dists[begin : begin + width * most] = -ONE
+    for column in range(width):
+        for k in range(counts[pixel + column]):
+            slot = order[pixel + column, k]
+            place = begin + column * most + k
+            pix_to_face[place] = queued[pixel + column, slot]
+            zbuf[place] = depths[pixel + column, k]
+            barycentrics[3 * place] = values[pixel + column, slot, 0]
+            barycentrics[3 * place + 1] = values[pixel + column, slot, 1]
+            barycentrics[3 * place + 2] = values[pixel + column, slot, 2]
+            dists[place] = values[pixel + column, slot, 3]

@@ -10,7 +10,7 @@ from geolearn.kernels.threads import kernel, parallel_kernel
 
 FACES_PER_CHUNK = 2048
 MAX_CHUNKS_PER_IMAGE = 16
-TILE_SHIFTS = np.array([3, 4, 5, 6])  # tiles of 8, 16, 32 and 64 pixels
+TILE_SHIFTS = np.array([4, 5, 6])  # tiles of 16, 32 and 64 pixels
 
 
 class Bins(NamedTuple):
@@ -55,7 +55,7 @@ def bin_faces(
         first_face, faces_per_image: int64 (N,), the faces of each image in `face_verts`.
         centres: x of the columns, y of the rows.
         radius: how far outside its box a face still reaches.
-        max_pairs: tiles grow from 8 to 64 pixels until no more (tile, face) pairs than this are needed.
+        max_pairs: tiles grow from 16 to 64 pixels until no more (tile, face) pairs than this are needed.
     """
     xs, ys = centres
     chunks = _chunks(first_face, faces_per_image)

@@ -42,7 +42,9 @@ def random_scene(seed):
     if seed % 4 == 0:
         corners[..., :2] = (4 * corners[..., :2]).round() / 4  # edges through pixel centres, degenerate faces
     if seed % 5 == 0:
-        corners[count // 2 : count // 2 + 2] = corners[: max(0, min(2, count - count // 2))]  # the same face twice
+        corners[count // 2 : count // 2 + 2] = corners[
+            : max(0, min(2, count - count // 2))
+        ].clone()  # the same face twice
     if seed % 6 == 0:
         corners[..., 2] = corners[:, :1, 2]  # parallel to the image
     if seed % 7 == 0:
@@ -72,20 +74,38 @@ def edge_function(p, a, b):
     return (p[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1]) - (p[:, 1] - a[:, 1]) * (b[:, 0] - a[:, 0])
 
 
-def squared_distance_to_segment(p, a, b):
-    a, b = a[:, :2], b[:, :2]
-    squared_length = ((b - a) ** 2).sum(1)
-    short = squared_length <= 1e-8
-    along = ((p - a) * (b - a)).sum(1) / torch.where(short, 1.0, squared_length)
-    near = a + along.clamp(0, 1)[:, None] * (b - a)
-    return torch.where(short, ((p - b) ** 2).sum(1), ((p - near) ** 2).sum(1))
+def nearest_on_edges(p, corners):
+    """The nearest point (3, n, 2) of each edge of a face."""
+    points = []
+    for first, second in ((0, 1), (0, 2), (1, 2)):
+        a, b = corners[:, first, :2], corners[:, second, :2]
+        squared_length = ((b - a) ** 2).sum(1)
+        short = squared_length <= 1e-8
+        along = ((p - a) * (b - a)).sum(1) / torch.where(short, 1.0, squared_length)
+        points.append(torch.where(short[:, None], b, a + along.clamp(0, 1)[:, None] * (b - a)))
+    return torch.stack(points)
+
+
+def hit_points(pix_to_face):
+    """NDC of the pixel (n, 2) of every hit, and the indices of the hits."""
+    _, height, width, _ = pix_to_face.shape
+    _, row, column, _ = hit = torch.nonzero(pix_to_face >= 0, as_tuple=True)
+    return torch.stack([pixel_centre(column, width, height), pixel_centre(row, height, width)], 1).double(), hit
+
+
+def between_edges(face_verts, pix_to_face):
+    """Hits (n,) with two points of the outline equally near: the distance has a kink there, and no one gradient."""
+    p, hit = hit_points(pix_to_face)
+    points = nearest_on_edges(p, face_verts[pix_to_face[hit]].double())
+    distances = ((p - points) ** 2).sum(2)
+    nearest, edge = distances.min(0)
+    apart = (points - points.gather(0, edge[None, :, None].expand(1, -1, 2))).norm(dim=2) > 1e-4
+    return (apart & (distances <= nearest * (1 + 1e-5) + 1e-12)).any(0)
 
 
 def plain_hits(face_verts, pix_to_face, perspective_correct, clip_barycentric_coords):
     """Depth, barycentrics and distance of every hit by formula, differentiable; `face_verts` in float64."""
-    _, height, width, _ = pix_to_face.shape
-    _, row, column, _ = hit = torch.nonzero(pix_to_face >= 0, as_tuple=True)
-    p = torch.stack([pixel_centre(column, width, height), pixel_centre(row, height, width)], 1).double()
+    p, hit = hit_points(pix_to_face)
     corners = face_verts[pix_to_face[hit]]
     v0, v1, v2 = corners.unbind(1)
     z0, z1, z2 = corners[..., 2].unbind(1)
@@ -99,6 +119,6 @@ def plain_hits(face_verts, pix_to_face, perspective_correct, clip_barycentric_co
         w = w.clamp(min=0)
         w = w / w.sum(1, keepdim=True).clamp(min=1e-5)
     depth = (w * corners[..., 2]).sum(1)
-    distances = torch.stack([squared_distance_to_segment(p, *pair) for pair in ((v0, v1), (v0, v2), (v1, v2))])
+    distances = ((p - nearest_on_edges(p, corners)) ** 2).sum(2)
     distance = distances.gather(0, distances.argmin(0, keepdim=True))[0]  # of equally near edges, the first
     return depth, w, torch.where(inside, -distance, distance)

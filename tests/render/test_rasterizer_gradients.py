@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import torch
-from raster_scenes import Dice, pixel_centre, plain_hits, random_scene
+from raster_scenes import Dice, between_edges, pixel_centre, plain_hits, random_scene
 
 from geolearn.render.rasterizer import RasterizeFaces, rasterize_meshes
 from geolearn.structures import Mesh, MeshBatch
@@ -28,8 +28,9 @@ def gradients(seed, perspective_correct, clip, compat=False):
     dice = Dice(seed)
     # Some losses see only some of the outputs, as a silhouette loss does.
     weights = [dice.integer(0, 3) / 2 * (2 * dice.floats(*output.shape) - 1) for output in outputs]
-    (ours,) = torch.autograd.grad(outputs, face_verts, weights)
     hit = pix_to_face >= 0
+    weights[2][hit] *= ~between_edges(scene.face_verts, pix_to_face)
+    (ours,) = torch.autograd.grad(outputs, face_verts, weights)
     exact = scene.face_verts.double().requires_grad_()
     plain_outputs = plain_hits(exact, pix_to_face, perspective_correct, clip)
     (plain,) = torch.autograd.grad(plain_outputs, exact, [weight[hit].double() for weight in weights])

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from raster_scenes import edge_function, squared_distance_to_segment
+from raster_scenes import edge_function, nearest_on_edges
 
 from geolearn.errors import InvalidInputError
 from geolearn.render import camera_rig, render_depth, render_silhouette, render_views
@@ -46,7 +46,8 @@ def plain_silhouette(verts, faces, K, pose, height, width, sigma, blur_radius):
         area = edge_function(corners[2], corners[0], corners[1])
         edges = [edge_function(pixels, corners[i], corners[i - 2]) / area for i in range(3)]
         inside = (torch.stack(edges) > 0).all(0)
-        distances = torch.stack([squared_distance_to_segment(pixels, corners[i], corners[i - 2]) for i in range(3)])
+        nearest = nearest_on_edges(pixels, torch.stack(corners, 1))
+        distances = ((pixels - nearest) ** 2).sum(2)
         distance = distances.gather(0, distances.argmin(0, keepdim=True))[0]
         share = torch.sigmoid(torch.where(inside, distance, -distance) / sigma)
         passes = passes * torch.where(inside | (distance < blur_radius), 1 - share, 1.0)
