@@ -26,6 +26,16 @@ def used_box(verts, faces):
 
 
 @kernel
+def to_cells(verts, origin, voxel_size):
+    """`(verts - origin) / voxel_size` in float64, (V, 3)."""
+    points = np.empty(verts.shape, np.float64)
+    for v in range(len(verts)):
+        for axis in range(3):
+            points[v, axis] = (np.float64(verts[v, axis]) - np.float64(origin[axis])) / voxel_size
+    return points
+
+
+@kernel
 def _cell_codes(points, shape):
     """x, y, z of the cell whose open cube holds each point, 20 bits each; -1 on a cell boundary or outside."""
     codes = np.empty(len(points), np.int64)

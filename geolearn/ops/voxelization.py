@@ -56,7 +56,7 @@ def voxelize(
         raise InvalidInputError(f"mode: expected 'solid' or 'surface', got {mode!r}")
     if fill not in ("flood", "winding"):
         raise InvalidInputError(f"fill: expected 'flood' or 'winding', got {fill!r}")
-    from geolearn.kernels.voxelize_surface import mark_surface, used_box  # late: Numba takes a while to import
+    from geolearn.kernels.voxelize_surface import mark_surface, to_cells, used_box  # late: Numba takes a while to import
 
     # NumPy from here on: torch would wake its threads for arrays that take a fraction of a millisecond.
     verts = mesh.verts.detach().cpu().contiguous().numpy()
@@ -67,7 +67,7 @@ def voxelize(
         origin, voxel_size = fit_grid(used_box(verts, faces), resolution, padding, margin=True)
     else:
         raise InvalidInputError(f"mesh: {mesh.name!r} has no faces, so it has no extent to fit; give bounds")
-    points = (verts.astype(np.float64) - origin) / voxel_size
+    points = to_cells(verts, origin, voxel_size)
 
     # A fill that follows the surface must see all of it: widen the grid to what `bounds` cut off.
     below, above = np.zeros(3, np.int64), np.zeros(3, np.int64)

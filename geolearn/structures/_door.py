@@ -1,5 +1,6 @@
 """Checks at the door of every record: shape, dtype and finiteness, with one wording."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -46,8 +47,11 @@ def to_tensor(value: object, name: str, dtype: torch.dtype, shape: Sequence[int 
     if not dtype.is_floating_point and tensor.is_floating_point() and tensor.numel():
         raise InvalidInputError(f"{name}: expected integers, got {tensor.dtype}; convert them first")
     converted = tensor.to(dtype)
-    if dtype.is_floating_point and not bool(torch.isfinite(converted).all()):
+    # One sum settles nearly all: with a value that is not finite it is not, and otherwise only if it overflows.
+    if dtype.is_floating_point and not math.isfinite(converted.sum()):
         bad = int((~torch.isfinite(converted)).sum())
+        if not bad:
+            return converted
         raise InvalidInputError(f"{name}: {bad} of {converted.numel()} values are NaN, infinite or beyond {dtype}")
     return converted
 
