@@ -48,7 +48,7 @@ def to_tensor(value: object, name: str, dtype: torch.dtype, shape: Sequence[int 
         raise InvalidInputError(f"{name}: expected integers, got {tensor.dtype}; convert them first")
     converted = tensor.to(dtype)
     # One sum settles nearly all: with a value that is not finite it is not, and otherwise only if it overflows.
-    if dtype.is_floating_point and not math.isfinite(converted.sum()):
+    if dtype.is_floating_point and not math.isfinite(converted.detach().sum()):
         bad = int((~torch.isfinite(converted)).sum())
         if not bad:
             return converted
