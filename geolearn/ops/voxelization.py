@@ -56,7 +56,8 @@ def voxelize(
         raise InvalidInputError(f"mode: expected 'solid' or 'surface', got {mode!r}")
     if fill not in ("flood", "winding"):
         raise InvalidInputError(f"fill: expected 'flood' or 'winding', got {fill!r}")
-    from geolearn.kernels.voxelize_surface import mark_surface, to_cells, used_box  # late: Numba takes a while to import
+    # Late: Numba takes a while to import.
+    from geolearn.kernels.voxelize_surface import mark_surface, to_cells, used_box
 
     # NumPy from here on: torch would wake its threads for arrays that take a fraction of a millisecond.
     verts = mesh.verts.detach().cpu().contiguous().numpy()
