@@ -1,10 +1,11 @@
 """VoxNet against the paper's figures and a plain re-reading of its formula."""
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
-from geolearn.models import MultiResolutionVoxNet, VoxNet
+from geolearn.models import MultiResolutionVoxNet, VoxNet, VoxResNet, pretrained_names
 
 
 @pytest.mark.parametrize("num_classes, parameters", [(10, 917_866), (40, 921_736)])
@@ -43,3 +44,17 @@ def test_multi_resolution_sees_both_channels():
     coarse_gone = net.features(torch.cat([x[:, :1], torch.zeros_like(x[:, 1:])], 1))
     assert torch.equal(features[:, :128], coarse_gone[:, :128])
     assert not torch.equal(features[:, 128:], coarse_gone[:, 128:])
+
+
+@pytest.mark.parametrize("model, name", [(VoxNet, "voxnet-modelnet10"), (VoxResNet, "voxresnet-modelnet10")])
+def test_shipped_weights_know_modelnet10(real_data, model, name):
+    path = real_data / "modelnet10" / "modelnet10_vox30.npz"
+    if not path.is_file():
+        pytest.skip(f"{path.name} is not here")
+    assert name in pretrained_names()
+    with np.load(path) as archive:
+        grids, labels = archive["X_test"][::9], torch.from_numpy(archive["y_test"][::9].astype(np.int64))
+    x = F.pad(torch.from_numpy(grids).float()[:, None], (1, 1) * 3)
+    with torch.inference_mode():
+        found = model.from_pretrained(name)(x).argmax(1)
+    assert float((found == labels).float().mean()) > 0.85
