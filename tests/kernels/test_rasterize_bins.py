@@ -50,16 +50,16 @@ def test_boxes_and_lists_by_brute_force(snapped, radius, height, width, monkeypa
     first, count = np.array([0, 40, 40]), np.array([40, 0, 50])
     xs, ys = pixel_centres(width, height), pixel_centres(height, width)
     bins = bin_faces(faces, first, count, (xs, ys), radius, False, 10**6)
-    assert bins.shift == 3
-    across, down = -(-width // 8), -(-height // 8)
+    assert bins.shift == 4
+    across, down = -(-width // 16), -(-height // 16)
     expected = [[] for _ in range(3 * across * down)]
     for image in range(3):
         for face in range(first[image], first[image] + count[image]):
             columns, rows = ([], []) if face in skipped else touched(faces[face], xs, ys, radius)
             if len(columns) and len(rows):
                 assert bins.boxes[face].tolist() == [columns[0], columns[-1], rows[0], rows[-1]]
-                for row in np.unique(rows // 8):
-                    for column in np.unique(columns // 8):
+                for row in np.unique(rows // 16):
+                    for column in np.unique(columns // 16):
                         expected[(image * down + row) * across + column].append(face)
             else:
                 assert bins.boxes[face, 0] > bins.boxes[face, 1]
@@ -80,7 +80,7 @@ def test_back_faces():
     assert 10 < (area > 0).sum() < 40
 
 
-@pytest.mark.parametrize(("max_pairs", "shift"), [(10**6, 3), (500, 4), (150, 5), (1, 6)])
+@pytest.mark.parametrize(("max_pairs", "shift"), [(10**6, 4), (150, 5), (1, 6)])
 def test_tiles_grow_until_the_lists_are_short_enough(max_pairs, shift):
     faces = random_faces(40, 3, False)
     axes = pixel_centres(64, 64), pixel_centres(64, 64)
