@@ -11,6 +11,7 @@ from torch.autograd.function import once_differentiable
 from geolearn._optional import require
 from geolearn.errors import InvalidInputError
 from geolearn.render.clipping import clip_faces, unclip
+from geolearn.render.result_memory import results
 from geolearn.structures import Mesh, MeshBatch
 from geolearn.typing import Float, Int, Tensor
 
@@ -133,12 +134,14 @@ class RasterizeFaces(torch.autograd.Function):
         if siblings is None:
             siblings = face_verts.new_full((len(face_verts),), -1, dtype=torch.int64)
         shape = (len(first_face), *image_size, faces_per_pixel)
-        outputs = (_empty(shape, np.int64), _empty(shape), _empty((*shape, 3)), _empty(shape))
+        pix_to_face = results.empty(shape, torch.int64)
+        zbuf, dists = (results.empty(shape, torch.float32) for _ in range(2))
+        barycentrics = results.empty((*shape, 3), torch.float32)
         rasterize_forward(
             _array(face_verts), _array(first_face), _array(faces_per_mesh), _array(siblings), image_size, blur_radius,
-            perspective_correct, clip_barycentric_coords, cull_backfaces, outputs,
+            perspective_correct, clip_barycentric_coords, cull_backfaces,
+            tuple(_array(output) for output in (pix_to_face, zbuf, barycentrics, dists)),
         )  # fmt: skip
-        pix_to_face, zbuf, barycentrics, dists = (torch.from_numpy(output) for output in outputs)
         ctx.save_for_backward(face_verts, pix_to_face)
         ctx.mark_non_differentiable(pix_to_face)
         ctx.set_materialize_grads(False)
@@ -277,10 +280,3 @@ def _check_finite(face_verts: Tensor) -> None:
 
 def _array(tensor: Tensor) -> np.ndarray:
     return tensor.detach().contiguous().numpy()
-
-
-def _empty(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
-    """Memory for a result: from torch, which keeps small blocks, or NumPy, which asks for huge pages for large ones."""
-    if math.prod(shape) < 1 << 23:
-        return torch.empty(shape, dtype=torch.int64 if dtype == np.int64 else torch.float32).numpy()
-    return np.empty(shape, dtype)
