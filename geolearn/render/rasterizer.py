@@ -140,7 +140,7 @@ class RasterizeFaces(torch.autograd.Function):
         rasterize_forward(
             _array(face_verts), _array(first_face), _array(faces_per_mesh), _array(siblings), image_size, blur_radius,
             perspective_correct, clip_barycentric_coords, cull_backfaces,
-            tuple(_array(output) for output in (pix_to_face, zbuf, barycentrics, dists)),
+            (_array(pix_to_face), _array(zbuf), _array(barycentrics), _array(dists)),
         )  # fmt: skip
         ctx.save_for_backward(face_verts, pix_to_face)
         ctx.mark_non_differentiable(pix_to_face)
