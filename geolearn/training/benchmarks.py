@@ -1,96 +1,31 @@
 """Benchmarks: models x seeds by a fixed protocol, and the table beside the published numbers."""
 
 import dataclasses
+import itertools
 import json
 import statistics
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from geolearn.errors import CheckpointError, InvalidInputError
-from geolearn.registry import Registry
 from geolearn.training.environment import describe_environment
 from geolearn.training.experiments import evaluate, make_run
 from geolearn.training.files import write_json, write_text
+from geolearn.training.plots import plot_lines
+from geolearn.training.protocols import BENCHMARKS, Protocol
 from geolearn.training.report import Report, evaluation_report, markdown_table
 from geolearn.training.runs import train
+from geolearn.training.view_sheets import view_sheets
 
-
-@dataclass(frozen=True)
-class Published:
-    """A number from the literature that a result stands beside."""
-
-    model: str
-    source: str
-    class_accuracy: float | None = None
-    instance_accuracy: float | None = None
-    retrieval_map: float | None = None
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """What every entry of a benchmark has in common."""
-
-    dataset: str
-    text: str
-    models: tuple[str, ...]
-    published: tuple[Published, ...]
-    recipe: str = "best"
-
-
-BENCHMARKS: Registry[Protocol] = Registry("benchmark")
-
-BENCHMARKS.register("modelnet10_voxels")(
-    Protocol(
-        dataset="modelnet10_voxels",
-        text="official 3991/908 split; validation (10 % of every class) out of training; the test split is read once, "
-        "after training; all 908 test items count, the empty one too",
-        models=("voxnet", "voxresnet"),
-        published=(
-            Published("VoxNet", "Maturana & Scherer, IROS 2015, table IV", class_accuracy=92.0),
-            Published("3D ShapeNets", "Wu et al., CVPR 2015 (unverified)", class_accuracy=83.5, retrieval_map=68.3),
-            Published("VRN, single network", "Brock et al., 2016 (averaging not stated)", class_accuracy=93.61),
-            Published("ORION", "Sedaghat et al., BMVC 2017 (averaging not stated)", class_accuracy=93.8),
-        ),
-    )
-)
-_MVCNN = "Su et al., ICCV 2015, table 1, ModelNet40 (80 and 20 shapes per class)"
-_MULTI_VIEW = (
-    Published("MVCNN, 12 views", _MVCNN, class_accuracy=89.9, retrieval_map=70.1),
-    Published("MVCNN, 12 views, learned metric", _MVCNN, class_accuracy=89.5, retrieval_map=80.2),
-)
-BENCHMARKS.register("modelnet10_views")(
-    Protocol(
-        dataset="modelnet10_views",
-        text="the set's own 800/200 split of 12 ready views of 112 px; validation (10 % of every class) out of "
-        "training; the test split is read once, after training",
-        models=("mvcnn",),
-        published=(
-            *_MULTI_VIEW,
-            Published("baseline of the course the set was made for", "on this split", instance_accuracy=80.0),
-        ),
-    )
-)
-BENCHMARKS.register("shrec11_views")(
-    Protocol(
-        dataset="shrec11",
-        text="30 classes, 480/120 shapes, 12 own views; validation (10 % of every class) out of training; the test "
-        "split is read once, after training",
-        models=("mvcnn",),
-        published=_MULTI_VIEW,
-    )
-)
-BENCHMARKS.register("procedural")(
-    Protocol(
-        dataset="procedural",
-        text="built-in procedural shapes, default counts and seed",
-        models=("voxnet", "voxresnet"),
-        published=(),
-        recipe="turned",
-    )
-)
+COLUMNS = {
+    "class acc. %": "class_accuracy",
+    "without duplicates %": "class_accuracy_without_duplicates",
+    "instance acc. %": "instance_accuracy",
+    "retrieval mAP %": "retrieval_map",
+    "mAP, learned metric %": "retrieval_map_metric",
+}
 
 
 def run_benchmark(
@@ -109,22 +44,23 @@ def run_benchmark(
     A seed whose run folder holds a finished run of the same recipe is not trained again.
     """
     protocol = BENCHMARKS[name]
-    recipe = recipe or protocol.recipe
     if not seeds or len(set(seeds)) != len(seeds):
         raise InvalidInputError(f"seeds: expected different seeds, at least one, got {list(seeds)}")
     entries = []
-    for model in models or protocol.models:
+    for model, chosen in itertools.product(models or protocol.models, [recipe] if recipe else protocol.recipes):
         per_seed = []
         for seed in seeds:
-            run = make_run(model, protocol.dataset, recipe, epochs=epochs, seed=seed, precision=precision)
-            folder = runs / f"{name}-{model}-{recipe}-{run.recipe.epochs}ep-{seed}"
-            per_seed.append(_one_seed(run, folder))
+            settings = {"seed": seed, "precision": precision, "validation": protocol.validation}
+            run = make_run(model, protocol.dataset, chosen, epochs=epochs, **settings)
+            folder = runs / f"{name}-{model}-{chosen}-{run.recipe.epochs}ep-{seed}"
+            per_seed.append(_one_seed(run, folder, protocol))
         entries.append(
             {
                 "model": model,
                 "recipe": {"name": run.recipe_name, **dataclasses.asdict(run.recipe)},
                 "precision": precision,
                 "metrics": _summary(per_seed),
+                "by_views": [_summary(rows) for rows in zip(*(each["by_views"] for each in per_seed), strict=True)],
                 "per_seed": per_seed,
             }
         )
@@ -137,22 +73,26 @@ def run_benchmark(
         "published": [dataclasses.asdict(published) for published in protocol.published],
         "environment": describe_environment(),
     }
-    rows = _rows(entries, protocol)
+    rows, view_rows = _rows(entries, protocol), _view_rows(entries)
     write_json(output / f"{name}.json", result)
-    write_text(
-        output / f"{name}.md",
-        f"# {name}\n\n{protocol.text}.\n\n{markdown_table(rows)}\nMade by `{result['command']}`.\n",
-    )
+    tables = markdown_table(rows)
+    if view_rows:
+        tables += f"\nBy the number of views at test time:\n\n{markdown_table(view_rows)}"
+    write_text(output / f"{name}.md", f"# {name}\n\n{protocol.text}.\n\n{tables}\nMade by `{result['command']}`.\n")
     page = Report(f"Benchmark {name}")
     page.text(protocol.text)
     page.table(rows)
+    if view_rows:
+        _plot_views(entries, output / f"{name}.png")
+        page.picture(output / f"{name}.png", "Tested with fewer or more views, mean of all seeds")
+        page.table(view_rows)
     page.code(result["command"])
     page.code(json.dumps(result["environment"], indent=2))
     page.write(output / f"{name}.html")
     return rows
 
 
-def _one_seed(run: Any, folder: Path) -> dict[str, Any]:
+def _one_seed(run: Any, folder: Path, protocol: Protocol) -> dict[str, Any]:
     """The figures of one run: trained unless finished, tested once after training."""
     tested = folder / "evaluation" / "result.json"
     if not (folder / "result.json").is_file():
@@ -164,8 +104,8 @@ def _one_seed(run: Any, folder: Path) -> dict[str, Any]:
             f"{folder} holds a finished run of another configuration; remove it or give another --runs"
         )
     if not tested.is_file():
-        report, _ = evaluate(folder, run.data)
-        evaluation_report(report, folder / "evaluation")
+        report, said = evaluate(folder, run.data, view_counts=protocol.view_counts, retrieval=protocol.metric)
+        evaluation_report(report, tested.parent, view_sheets(folder, run.data, said, tested.parent))
     trained = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     report = json.loads(tested.read_text(encoding="utf-8"))
     figures = {
@@ -174,10 +114,14 @@ def _one_seed(run: Any, folder: Path) -> dict[str, Any]:
         "instance_accuracy": report["instance_accuracy"],
         "retrieval_map": report["retrieval_map"],
         "num_samples": report["num_samples"],
-        "validation_class_accuracy": 100 * trained["validation"].get("val_class_accuracy", float("nan")),
         "training_seconds": trained["seconds"],
         "parameters": trained["parameters"],
+        "by_views": report.get("by_views", []),
     }
+    if run.validation:
+        figures["validation_class_accuracy"] = 100 * trained["validation"]["val_class_accuracy"]
+    if protocol.metric:
+        figures["retrieval_map_metric"] = report["retrieval_map_metric"]
     if rest := report.get("without_duplicates"):
         figures["class_accuracy_without_duplicates"] = rest["class_accuracy"]
         figures["instance_accuracy_without_duplicates"] = rest["instance_accuracy"]
@@ -185,38 +129,57 @@ def _one_seed(run: Any, folder: Path) -> dict[str, Any]:
     return figures
 
 
-def _summary(per_seed: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Mean and sample standard deviation over seeds of every accuracy."""
-    names = [name for name in per_seed[0] if "accuracy" in name or name in ("retrieval_map", "training_seconds")]
-    return {
-        name: {
-            "mean": statistics.fmean(figures[name] for figures in per_seed),
-            "std": statistics.stdev([figures[name] for figures in per_seed]) if len(per_seed) > 1 else 0.0,
-        }
-        for name in names
-    }
+def _summary(per_seed: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Mean and sample standard deviation over seeds of every figure; what is a fact and not a figure stays as it is."""
+    figures = [
+        name for name in per_seed[0] if name == "training_seconds" or name in COLUMNS.values() or "accuracy" in name
+    ]
+    summary: dict[str, Any] = {name: per_seed[0][name] for name in per_seed[0] if name == "views"}
+    for name in figures:
+        values = [each[name] for each in per_seed]
+        spread = statistics.stdev(values) if len(values) > 1 else 0.0
+        summary[name] = {"mean": statistics.fmean(values), "std": spread}
+    return summary
 
 
 def _rows(entries: Sequence[dict[str, Any]], protocol: Protocol) -> list[dict[str, Any]]:
-    columns = {
-        "class acc. %": "class_accuracy",
-        "without duplicates %": "class_accuracy_without_duplicates",
-        "instance acc. %": "instance_accuracy",
-        "retrieval mAP %": "retrieval_map",
-    }
-    rows: list[dict[str, Any]] = []
-    for entry in entries:
-        metrics = entry["metrics"]
-        row: dict[str, Any] = {
-            "model": f"**{entry['model']}** ({entry['recipe']['name']}, {len(entry['per_seed'])} seeds)"
+    rows = [
+        {
+            "model": f"**{entry['model']}** ({entry['recipe']['name']}, {len(entry['per_seed'])} seeds)",
+            **_figures(entry["metrics"]),
+            "source": "this command",
         }
-        for column, name in columns.items():
-            value = metrics.get(name)
-            row[column] = f"{value['mean']:.2f} ± {value['std']:.2f}" if value else None
-        rows.append({**row, "source": "this command"})
+        for entry in entries
+    ]
     for published in protocol.published:
-        row: dict[str, Any] = {"model": published.model}
-        for column, name in columns.items():
-            row[column] = getattr(published, name, None)
-        rows.append({**row, "source": published.source})
+        figures = {column: getattr(published, name, None) for column, name in COLUMNS.items()}
+        rows.append({"model": published.model, **figures, "source": published.source})
+    known = [column for column in rows[0] if any(row[column] is not None for row in rows)]
+    return [{column: row[column] for column in known} for row in rows]
+
+
+def _view_rows(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row for each number of views that a model was tested with."""
+    rows = []
+    for entry in entries:
+        for tested in entry["by_views"]:
+            figures = {column: value for column, value in _figures(tested).items() if value is not None}
+            rows.append({"model": f"{entry['model']} ({entry['recipe']['name']})", "views": tested["views"], **figures})
     return rows
+
+
+def _figures(summary: dict[str, Any]) -> dict[str, str | None]:
+    return {
+        column: f"{value['mean']:.2f} ± {value['std']:.2f}" if (value := summary.get(name)) else None
+        for column, name in COLUMNS.items()
+    }
+
+
+def _plot_views(entries: Sequence[dict[str, Any]], path: Path) -> None:
+    lines = {}
+    for entry in entries:
+        for name in ("instance_accuracy", "retrieval_map", "retrieval_map_metric"):
+            points = [(row["views"], row[name]["mean"]) for row in entry["by_views"] if name in row]
+            if points:
+                lines[f"{entry['recipe']['name']}: {name.replace('_', ' ')}"] = list(zip(*points, strict=True))
+    plot_lines(lines, path, across="views at test time", up="%")

@@ -1,6 +1,6 @@
 """Train by name, and evaluate trained weights by name: what the command line and the benchmarks call."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from geolearn.training.families import TestSet, find_family
 from geolearn.training.recipes import find_recipe
 from geolearn.training.retrieval import MahalanobisMetric, precision_recall, retrieval_map
 from geolearn.training.runs import Run
-from geolearn.typing import PathLike
+from geolearn.typing import PathLike, Tensor
 
 
 def make_run(model: str, data: str, recipe: str, *, epochs: int | None = None, **settings: Any) -> Run:
@@ -46,7 +46,8 @@ def evaluate(
 
     Args:
         view_counts: also test a multi-view network with so many views of every shape (`by_views` in the report).
-        retrieval: learn a metric from the training split's descriptors and report the retrieval it gives as well.
+        retrieval: learn a metric from the training split's descriptors (those of the first vote, with all views) and
+            report the retrieval it gives as well.
 
     Returns:
         the report (see `classification_report`, plus retrieval mAP and the protocol), and the predictions.
@@ -69,29 +70,42 @@ def evaluate(
         report["without_duplicates"] = {
             name: rest[name] for name in ("class_accuracy", "instance_accuracy", "num_samples")
         }
-    if view_counts:
-        report["by_views"] = []
-        for count in view_counts:
-            some, tested = _predict(model, record, data, split, count, progress)
-            figures = classification_report(some, tested.split.classes)
-            row = {"views": count, **{name: figures[name] for name in ("class_accuracy", "instance_accuracy")}}
-            report["by_views"].append({**row, "retrieval_map": retrieval_map(some.features, some.labels)})
+    metric = None
     if retrieval:
-        train, _ = _predict(model, record, data, "trainval", None, progress)
+        train, _ = _predict(model, record, data, "trainval", None, progress, votes=1)
         metric = MahalanobisMetric.fit(train.features, train.labels)
         report["retrieval_map_metric"] = retrieval_map(metric(predictions.features), predictions.labels)
         report["precision_recall"] = {
             name: [values.tolist() for values in precision_recall(features, predictions.labels)]
             for name, features in (("descriptor", predictions.features), ("metric", metric(predictions.features)))
         }
+    if view_counts:
+        report["by_views"] = []
+    for count in view_counts:
+        some = predictions
+        if count != tested.views:
+            some, _ = _predict(model, record, data, split, count, progress)
+        figures = classification_report(some, tested.split.classes)
+        row = {"views": count, **{name: figures[name] for name in ("class_accuracy", "instance_accuracy")}}
+        row["retrieval_map"] = retrieval_map(some.features, some.labels)
+        if metric:
+            row["retrieval_map_metric"] = retrieval_map(metric(some.features), some.labels)
+        report["by_views"].append(row)
     return report, predictions
 
 
 def _predict(
-    model: PretrainedModel, record: dict[str, Any], data: str, split: str, views: int | None, progress: bool
+    model: PretrainedModel,
+    record: dict[str, Any],
+    data: str,
+    split: str,
+    views: int | None,
+    progress: bool,
+    votes: int | None = None,
 ) -> tuple[Predictions, TestSet]:
+    """What the model says of a split by its own votes, or by the first `votes` of them."""
     tested = find_family(record["model"]).test_set(data, split, record, views)
-    votes = tested.votes
+    asked: Iterable[Callable[[slice], Tensor]] = tested.votes[:votes]
     if progress:
-        votes = require("rich.progress", extra="train").track(votes, f"{split}: {tested.voting}", transient=True)
-    return predict(model, votes, tested.split.labels, tested.split.keys, batch_size=tested.batch_size), tested
+        asked = require("rich.progress", extra="train").track(asked, f"{split}: {tested.voting}", transient=True)
+    return predict(model, asked, tested.split.labels, tested.split.keys, batch_size=tested.batch_size), tested

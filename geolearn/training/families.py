@@ -24,12 +24,14 @@ class TestSet:
         votes: each maps a slice of samples to their inputs as one vote sees them.
         voting: the votes in words.
         batch_size: shapes that are tested at once.
+        views: how many views of each shape the votes see, for multi-view networks.
     """
 
     split: PackedVoxels | PackedViews
     votes: Sequence[Callable[[slice], Tensor]]
     voting: str
     batch_size: int
+    views: int | None = None
 
 
 class Voxels:
@@ -75,7 +77,7 @@ class Views:
         return {name: getattr(recipe, name) for name in ("rig", "size", "fit", "vote_mirror")}
 
     def test_set(self, data: str, split: str, record: Mapping[str, Any], views: int | None) -> TestSet:
-        """All views, or `views` of them: evenly spaced ready ones, or a ring of so many rendered."""
+        """All views, or `views` of them: evenly spaced ready ones, or so many rendered (see `load_views_split`)."""
         if views is not None and views < 1:
             raise InvalidInputError(f"views: expected at least 1 view of every shape, got {views}")
         rig, size, fit = record.get("rig", "mvcnn12"), record.get("size", 224), record.get("fit", "sphere")
@@ -86,9 +88,17 @@ class Views:
         if views is not None and views < count:
             chosen, count = torch.arange(views) * count // views, views
         voting = f"{count} view{'s' if count > 1 else ''}{' and their mirror images' if mirror else ''}"
-        return TestSet(pictures, list(voting_views(pictures, mirror, chosen)), voting, 16)
+        return TestSet(pictures, list(voting_views(pictures, mirror, chosen)), voting, 16, count)
 
 
 def find_family(model: str) -> Any:
-    """The `Voxels` or `Views` that a registered model belongs to."""
-    return {"voxels": Voxels(), "views": Views()}[MODELS[model].inputs]
+    """The `Voxels` or `Views` that a registered model belongs to.
+
+    Raises:
+        InvalidInputError: a decoder, which classifies nothing.
+    """
+    families = {"voxels": Voxels(), "views": Views()}
+    inputs = MODELS[model].inputs
+    if inputs not in families:
+        raise InvalidInputError(f"{model}: expected a classifier, got a decoder; geolearn.fitting.fit_latent takes it")
+    return families[inputs]

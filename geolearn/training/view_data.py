@@ -33,11 +33,12 @@ def load_views_split(
     """One split of any mesh dataset as pictures by a rig, or of a dataset of ready pictures, as they are.
 
     Args:
-        views: render a ring of so many cameras at the height of "mvcnn12" instead of `rig`. Ready pictures are given
-            whole; the caller takes some.
+        views: render so many cameras instead of those of `rig`: a ring at the height of "mvcnn12" where the rig is a
+            ring, else a sphere of them. Ready pictures are given whole; the caller takes some.
     """
     if load_manifest(name).kind != "views":
-        render = RenderViews(rig, size, fit=fit) if views is None else RenderViews("ring", size, count=views, fit=fit)
+        around = "ring" if rig in ("mvcnn12", "ring") else "sphere"
+        render = RenderViews(rig, size, fit=fit) if views is None else RenderViews(around, size, count=views, fit=fit)
         return ShapeDataset(name, split, representation=render, validation=validation).packed_views(jobs=-1)
     ready = ShapeDataset(name, split, validation=validation).packed_views(jobs=-1)
     if views is not None and views > ready.views:

@@ -1,7 +1,8 @@
 """Training on views: two phases, frozen stages that are computed once, tests with other numbers of views."""
 
+import json
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -10,8 +11,10 @@ from geolearn.data import PackedViews, ViewAugment
 from geolearn.errors import InvalidInputError
 from geolearn.models import MVCNN, load_model
 from geolearn.training import experiments, families, view_data
+from geolearn.training.benchmarks import run_benchmark
 from geolearn.training.experiments import evaluate
-from geolearn.training.recipes import ViewRecipe
+from geolearn.training.protocols import BENCHMARKS
+from geolearn.training.recipes import RECIPES, ViewRecipe
 from geolearn.training.report import evaluation_report
 from geolearn.training.runs import Run, train
 from geolearn.training.task import ViewTask
@@ -21,7 +24,7 @@ from geolearn.training.view_sheets import view_sheets
 pytest.importorskip("timm", reason="needs the extra [backbones]")
 
 FROZEN = ("backbone.conv_stem", "backbone.bn1", "backbone.blocks.0", "backbone.blocks.1")
-BACKBONE = {"backbone": "test_efficientnet"}
+BACKBONE: dict[str, Any] = {"backbone": "test_efficientnet"}
 RECIPE = ViewRecipe(
     source="test",
     epochs=5,
@@ -90,6 +93,28 @@ def test_a_run_learns_and_is_tested_with_any_number_of_views(tmp_path):
     assert [path.name for path, _ in sheets] == ["saliency.png", "retrieval.png"]
     page = evaluation_report(report, tmp_path / "evaluation", sheets).read_text()
     assert page.count("<img") == 5
+
+
+def test_a_benchmark_compares_recipes_and_numbers_of_views(tmp_path, monkeypatch):
+    monkeypatch.setitem(RECIPES._entries, "mvcnn/best", RECIPE)
+    alone = replace(RECIPE, single_view_epochs=RECIPE.epochs, model={**BACKBONE, "pooling": "mean"})
+    monkeypatch.setitem(RECIPES._entries, "mvcnn/single", alone)
+    protocol = replace(BENCHMARKS["modelnet10_views"], view_counts=(1, 4))
+    monkeypatch.setitem(BENCHMARKS._entries, "modelnet10_views", protocol)
+    rows = run_benchmark("modelnet10_views", models=None, seeds=[0, 1], runs=tmp_path / "r", output=tmp_path / "o")
+    assert [row["model"] for row in rows[:2]] == ["**mvcnn** (best, 2 seeds)", "**mvcnn** (single, 2 seeds)"]
+    result = json.loads((tmp_path / "o" / "modelnet10_views.json").read_text())
+    for entry in result["results"]:
+        one, all_four = entry["by_views"]
+        assert (one["views"], all_four["views"]) == (1, 4)
+        for name in ("instance_accuracy", "retrieval_map", "retrieval_map_metric"):
+            assert all_four[name] == entry["metrics"][name]
+            of_seeds = [each["by_views"][0][name] for each in entry["per_seed"]]
+            assert one[name]["mean"] == pytest.approx(sum(of_seeds) / 2)
+    text = (tmp_path / "o" / "modelnet10_views.md").read_text()
+    assert "| mvcnn (single) | 1 |" in text
+    assert "| MVCNN, 12 views | 89.90 |" in text
+    assert (tmp_path / "o" / "modelnet10_views.html").read_text().count("<img") == 1
 
 
 def test_frozen_stages_stay_as_they_were_and_their_activations_give_the_same_answers(tmp_path):

@@ -1,0 +1,110 @@
+"""The benchmarks: which data, which models and recipes, which tests, and the published numbers beside them."""
+
+from dataclasses import dataclass
+
+from geolearn.registry import Registry
+
+
+@dataclass(frozen=True)
+class Published:
+    """A number from the literature that a result stands beside."""
+
+    model: str
+    source: str
+    class_accuracy: float | None = None
+    instance_accuracy: float | None = None
+    retrieval_map: float | None = None
+    retrieval_map_metric: float | None = None
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What every entry of a benchmark has in common.
+
+    Attributes:
+        recipes: each model is trained by each of them.
+        view_counts: multi-view networks are also tested with so many views of every shape.
+        metric: learn a metric from the training split's descriptors, and report the retrieval it gives.
+        validation: share of every class that is held out of training.
+    """
+
+    dataset: str
+    text: str
+    models: tuple[str, ...]
+    published: tuple[Published, ...]
+    recipes: tuple[str, ...] = ("best",)
+    view_counts: tuple[int, ...] = ()
+    metric: bool = False
+    validation: float = 0.1
+
+
+BENCHMARKS: Registry[Protocol] = Registry("benchmark")
+
+BENCHMARKS.register("modelnet10_voxels")(
+    Protocol(
+        dataset="modelnet10_voxels",
+        text="official 3991/908 split; validation (10 % of every class) out of training; the test split is read once, "
+        "after training; all 908 test items count, the empty one too",
+        models=("voxnet", "voxresnet"),
+        published=(
+            Published("VoxNet", "Maturana & Scherer, IROS 2015, table IV", class_accuracy=92.0),
+            Published("3D ShapeNets", "Wu et al., CVPR 2015 (unverified)", class_accuracy=83.5, retrieval_map=68.3),
+            Published("VRN, single network", "Brock et al., 2016 (averaging not stated)", class_accuracy=93.61),
+            Published("ORION", "Sedaghat et al., BMVC 2017 (averaging not stated)", class_accuracy=93.8),
+        ),
+    )
+)
+_MVCNN = "Su et al., ICCV 2015, table 1: ModelNet40, 80 and 20 shapes per class"
+_BASELINES = f"{_MVCNN} (unverified)"
+_MULTI_VIEW = (
+    Published("CNN, 1 view", _BASELINES, class_accuracy=85.1, retrieval_map=61.7),
+    Published("CNN, 12 views, descriptors pooled", _BASELINES, class_accuracy=88.6, retrieval_map=62.8),
+    Published("MVCNN, 12 views", _MVCNN, class_accuracy=89.9, retrieval_map=70.1),
+    Published("MVCNN, 12 views, classified by the metric", _MVCNN, class_accuracy=89.5, retrieval_map_metric=80.2),
+)
+_READ_ONCE = "validation (10 % of every class) out of training; the test split is read once, after training"
+_SINGLE = (
+    "recipe `single` learns from single views: with one view it is the plain image network, with all of them their "
+    "descriptors are averaged after training; recipe `best` learns through the pooling"
+)
+BENCHMARKS.register("modelnet10_views")(
+    Protocol(
+        dataset="modelnet10_views",
+        text="the set's own 800/200 split of 12 ready views of 112 px; recipes chosen by cross-validation within the "
+        f"training split, then trained on all of it; the test split is read once, after training; {_SINGLE}",
+        validation=0.0,
+        models=("mvcnn",),
+        recipes=("best", "single"),
+        view_counts=(1, 3, 6, 12),
+        metric=True,
+        published=(
+            *_MULTI_VIEW,
+            Published("baseline of the course the set was made for", "on this split", instance_accuracy=80.0),
+        ),
+    )
+)
+_SHREC = "one split 16 as well, other random splits (unverified)"
+BENCHMARKS.register("shrec11_views")(
+    Protocol(
+        dataset="shrec11",
+        text=f"30 classes, 480/120 shapes in any pose, own views from all around, quarter turns included; {_READ_ONCE}",
+        models=("mvcnn",),
+        recipes=("turned",),
+        view_counts=(1, 3, 6, 12, 20),
+        metric=True,
+        published=(
+            Published("MeshCNN", f"Hanocka et al., SIGGRAPH 2019; {_SHREC}", class_accuracy=98.6),
+            Published("PD-MeshNet", f"Milano et al., NeurIPS 2020; {_SHREC}", class_accuracy=99.7),
+            Published("MeshWalker", f"Lahav & Tal, SIGGRAPH Asia 2020; {_SHREC}", class_accuracy=98.6),
+        ),
+    )
+)
+BENCHMARKS.register("procedural")(
+    Protocol(
+        dataset="procedural",
+        text="built-in procedural shapes, default counts and seed",
+        models=("voxnet", "voxresnet"),
+        published=(),
+        recipes=("turned",),
+    )
+)
