@@ -1,7 +1,8 @@
 """What a fit or a training minimises: plain tensors in, a differentiable number out."""
 
 from geolearn.losses.chamfer import chamfer_squared_distance, nearest_squared_distances
-from geolearn.losses.codes import code_prior_loss
+from geolearn.losses.codes import code_divergence_loss, code_prior_loss
+from geolearn.losses.grids import total_variation_loss
 from geolearn.losses.images import image_l1_loss, normal_loss
 from geolearn.losses.silhouettes import silhouette_iou_loss, silhouette_l1_loss
 from geolearn.losses.smoothness import (
@@ -15,6 +16,7 @@ from geolearn.losses.topology import adjacent_faces, mesh_edges
 __all__ = [
     "adjacent_faces",
     "chamfer_squared_distance",
+    "code_divergence_loss",
     "code_prior_loss",
     "cotangent_laplacian_loss",
     "edge_length_loss",
@@ -25,5 +27,6 @@ __all__ = [
     "normal_loss",
     "silhouette_iou_loss",
     "silhouette_l1_loss",
+    "total_variation_loss",
     "uniform_laplacian_loss",
 ]

@@ -1,4 +1,4 @@
-"""The prior on the codes of a learned decoder."""
+"""The prior on the codes of a learned decoder, and how far a distribution of codes is from it."""
 
 from geolearn.errors import InvalidInputError
 from geolearn.typing import Float, Tensor
@@ -25,3 +25,24 @@ def code_prior_loss(codes: Float[Tensor, "*B D"], deviation: float = 1.0) -> Flo
             f"{deviation}"
         )
     return codes.square().mean() / (2 * deviation**2)
+
+
+def code_divergence_loss(mean: Float[Tensor, "B D"], log_variance: Float[Tensor, "B D"]) -> Float[Tensor, ""]:
+    """Kullback-Leibler divergence of normal distributions of codes from the standard one, in nats per code.
+
+        1/B sum_b 1/2 sum_d (m_bd^2 + s_bd^2 - 1 - log s_bd^2)
+
+    Source: Kingma & Welling, "Auto-Encoding Variational Bayes", ICLR 2014, appendix B.
+
+    Args:
+        mean, log_variance: m and log s^2, at least one code.
+
+    Raises:
+        InvalidInputError: no codes, or two shapes.
+    """
+    if mean.shape != log_variance.shape or mean.numel() == 0:
+        raise InvalidInputError(
+            "mean, log_variance: expected one shape with at least one value, got "
+            f"{tuple(mean.shape)} and {tuple(log_variance.shape)}"
+        )
+    return (mean.square() + log_variance.exp() - 1 - log_variance).sum() / (2 * len(mean))

@@ -1,6 +1,9 @@
 """One published architecture per file. Models take and return plain tensors."""
 
 from geolearn.models.mvcnn import MVCNN
+from geolearn.models.pcadecoder import PCADecoder
+from geolearn.models.sdfdecoder import SDFDecoder
+from geolearn.models.voxelvae import VoxelVAE
 from geolearn.models.voxnet import MultiResolutionVoxNet, VoxNet
 from geolearn.models.voxresnet import VoxResNet
 from geolearn.models.weights import MODELS, load_model, pretrained_names, save_model
@@ -9,8 +12,11 @@ __all__ = [
     "MODELS",
     "MVCNN",
     "MultiResolutionVoxNet",
+    "PCADecoder",
+    "SDFDecoder",
     "VoxNet",
     "VoxResNet",
+    "VoxelVAE",
     "load_model",
     "pretrained_names",
     "save_model",

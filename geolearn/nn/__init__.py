@@ -1,6 +1,6 @@
 """Layers: plain modules on plain tensors, each usable with nothing else of ours."""
 
 from geolearn.nn.views import ViewPool
-from geolearn.nn.voxel import SpaceToDepth3d, VoxelResidual
+from geolearn.nn.voxel import DepthToSpace3d, SpaceToDepth3d, VoxelResidual
 
-__all__ = ["SpaceToDepth3d", "ViewPool", "VoxelResidual"]
+__all__ = ["DepthToSpace3d", "SpaceToDepth3d", "ViewPool", "VoxelResidual"]

@@ -33,6 +33,25 @@ class SpaceToDepth3d(nn.Module):
         return f"factor={self.factor}"
 
 
+class DepthToSpace3d(nn.Module):
+    """The inverse of `SpaceToDepth3d`: (B, C factor^3, R, R, R) -> (B, C, R factor, ...)."""
+
+    def __init__(self, factor: int = 2):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Float[Tensor, "B D R R R"]) -> Float[Tensor, "B C S S S"]:
+        batch, channels, size = x.shape[:3]
+        f = self.factor
+        if channels % f**3:
+            raise InvalidInputError(f"x: expected a multiple of {f**3} channels, got {channels}")
+        x = x.reshape(batch, channels // f**3, f, f, f, size, size, size).permute(0, 1, 5, 2, 6, 3, 7, 4)
+        return x.reshape(batch, channels // f**3, f * size, f * size, f * size)
+
+    def extra_repr(self) -> str:
+        return f"factor={self.factor}"
+
+
 class VoxelResidual(nn.Module):
     """Pre-activation residual block of two 3^3 convolutions: y = x + conv(relu(bn(conv(relu(bn(x)))))).
 

@@ -242,3 +242,31 @@ def test_code_prior():
     assert gradcheck(losses.code_prior_loss, (numbers(2, 3).requires_grad_(),))
     with pytest.raises(InvalidInputError, match="deviation > 0"):
         losses.code_prior_loss(codes, 0.0)
+
+
+class TestGrids:
+    def test_total_variation_of_one_cell_is_counted_by_hand(self):
+        values = torch.zeros(2, 1, 3, 3, 3)
+        values[0, 0, 1, 1, 1] = 0.5  # 6 of 3 x 18 differences are 1/2
+        values[1, 0, 0, 0, 0] = 1.0  # 3 of them are 1
+        found = losses.total_variation_loss(values)
+        assert found.tolist() == pytest.approx([6 * 0.5 / 54, 3 / 54])
+        with pytest.raises(InvalidInputError, match="at least 2 along each axis"):
+            losses.total_variation_loss(values[:, :, :1])
+
+    def test_total_variation_gradient(self):
+        assert gradcheck(losses.total_variation_loss, numbers(2, 1, 2, 3, 3).requires_grad_())
+
+
+class TestCodeDivergence:
+    def test_against_torch_distributions(self):
+        mean, log_variance = numbers(4, 3) * 2 - 1, numbers(4, 3, seed=1) * 2 - 1
+        found = losses.code_divergence_loss(mean, log_variance)
+        codes = torch.distributions.Normal(mean, (log_variance / 2).exp())
+        expected = torch.distributions.kl_divergence(codes, torch.distributions.Normal(0.0, 1.0))
+        assert found.item() == pytest.approx(expected.sum(1).mean().item())
+        assert losses.code_divergence_loss(torch.zeros(2, 3), torch.zeros(2, 3)).item() == 0
+
+    def test_bad_shapes(self, as_installed):
+        with pytest.raises(InvalidInputError, match="one shape with at least one value"):
+            losses.code_divergence_loss(torch.zeros(2, 3), torch.zeros(2, 4))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from geolearn.errors import InvalidInputError
-from geolearn.nn import SpaceToDepth3d, VoxelResidual
+from geolearn.nn import DepthToSpace3d, SpaceToDepth3d, VoxelResidual
 
 
 def test_space_to_depth_against_a_loop():
@@ -22,6 +22,14 @@ def test_space_to_depth_against_a_loop():
 def test_space_to_depth_refuses_a_remainder():
     with pytest.raises(InvalidInputError, match="divisible by 2, got 5"):
         SpaceToDepth3d(2)(torch.zeros(1, 1, 5, 5, 5))
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_depth_to_space_undoes_it(factor):
+    x = torch.randn(2, 3, 6, 6, 6, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(DepthToSpace3d(factor)(SpaceToDepth3d(factor)(x)), x)
+    with pytest.raises(InvalidInputError, match=f"multiple of {factor**3} channels, got 5"):
+        DepthToSpace3d(factor)(torch.zeros(1, 5, 2, 2, 2))
 
 
 def test_a_new_residual_block_is_the_identity():
