@@ -1,38 +1,10 @@
 """Fill what a surface encloses: flood the outside through columns of cells, 64 to a machine word."""
 
-import numba
 import numpy as np
 
-from geolearn.kernels.threads import kernel, parallel_kernel
+from geolearn.kernels.threads import kernel
 
 _NONE, _ONE, _TOP = np.uint64(0), np.uint64(1), np.uint64(63)
-
-
-@parallel_kernel
-def _pack_free(surface, free):
-    """Bits of the empty cells: `surface` uint8 (nx, ny, nz) to `free` uint64 (nx, ny, ceil(nz / 64))."""
-    nx, ny, nz = surface.shape
-    for x in numba.prange(nx):
-        for y in range(ny):
-            for word in range(free.shape[2]):
-                bits = _NONE
-                first = 64 * word
-                for z in range(first, min(first + 64, nz)):
-                    bits |= np.uint64(surface[x, y, z] == 0) << np.uint64(z - first)
-                free[x, y, word] = bits
-
-
-@parallel_kernel
-def _unpack_inside(outside, solid):
-    """1 in `solid` uint8 (nx, ny, nz) where the bit in `outside` is not set."""
-    nx, ny, nz = solid.shape
-    for x in numba.prange(nx):
-        for y in range(ny):
-            for word in range(outside.shape[2]):
-                bits = outside[x, y, word]
-                first = 64 * word
-                for z in range(first, min(first + 64, nz)):
-                    solid[x, y, z] = np.uint8(~(bits >> np.uint64(z - first)) & _ONE)
 
 
 @kernel
@@ -123,10 +95,8 @@ def _flood_outside(free, top, outside):
 def fill_enclosed(surface: np.ndarray) -> None:
     """Set every cell of `surface` uint8 (nx, ny, nz) that is not 6-connected through empty cells to the outside."""
     nx, ny, nz = surface.shape
-    words = -(-nz // 64)
-    free = np.empty((nx, ny, words), np.uint64)
-    outside = np.zeros((nx, ny, words), np.uint64)
-    small = surface.size < 1 << 22  # a few ms of work: a second thread does not pay
-    (_pack_free.serial if small else _pack_free)(surface, free)
-    _flood_outside(free, np.uint64(1 << ((nz - 1) % 64)), outside)
-    (_unpack_inside.serial if small else _unpack_inside)(outside, surface)
+    free = np.zeros((nx, ny, 8 * -(-nz // 64)), np.uint8)
+    free[:, :, : -(-nz // 8)] = np.packbits(surface == 0, axis=2, bitorder="little")
+    outside = np.zeros_like(free)
+    _flood_outside(free.view(np.uint64), np.uint64(1 << ((nz - 1) % 64)), outside.view(np.uint64))
+    np.bitwise_xor(np.unpackbits(outside, axis=2, count=nz, bitorder="little"), 1, out=surface)
