@@ -42,6 +42,9 @@ class VoxelVAE(PretrainedModel):
 
     As a decoder (`geolearn.models.decoders`): codes (B, code_size) -> opacities (B, 1, R, R, R) in [0, 1].
 
+    Weights `voxelvae-chairs`: 789 chairs of 3D ShapeNets, front towards -x, Z up, the longest side 24 of 32 cells,
+    centred (`benchmarks/accuracy/train_chair_vae.py`).
+
     Args:
         code_size: D.
         resolution: R, cells per side, a multiple of 16.

@@ -12,6 +12,7 @@ from geolearn.render.conventions import (
     to_pytorch3d,
 )
 from geolearn.render.rasterizer import MeshRasterizer, rasterize_meshes
+from geolearn.render.ray_sums import RaySums
 from geolearn.render.rigs import camera_rig
 from geolearn.render.shaded import render_shaded
 from geolearn.render.soft import render_depth, render_silhouette
@@ -20,6 +21,7 @@ from geolearn.render.volumes import absorption_only, emission_absorption, visual
 
 __all__ = [
     "MeshRasterizer",
+    "RaySums",
     "absorption_only",
     "accelerate_pytorch3d",
     "camera_rig",

@@ -10,7 +10,8 @@ PUBLIC = {
     "ops": ["voxelize", "sample_surface", "scatter", "segment_csr"],
     "data": ["ShapeDataset", "Voxelize", "SamplePoints", "procedural"],
     "nn": ["ViewPool"],
-    "models": ["MVCNN", "VoxNet", "MultiResolutionVoxNet", "VoxResNet"],
+    "models": ["MVCNN", "VoxNet", "MultiResolutionVoxNet", "VoxResNet", "VoxelVAE", "SDFDecoder", "PCADecoder"],
+    "fitting": ["fit_mesh", "fit_grid", "fit_latent", "FitResult"],
 }
 
 

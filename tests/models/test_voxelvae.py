@@ -1,9 +1,12 @@
 """VoxelVAE: the bound by hand, shapes learned by heart, and its door."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from geolearn.errors import InvalidInputError
+from geolearn.io import load_voxels
 from geolearn.losses import code_divergence_loss
 from geolearn.models import VoxelVAE
 
@@ -65,3 +68,17 @@ def test_bad_input():
         VoxelVAE(0)
     with pytest.raises(InvalidInputError, match=r"grids: expected \(B, 1, 16"):
         small().encode(torch.zeros(1, 1, 32, 32, 32))
+
+
+@pytest.mark.slow
+def test_shipped_weights_know_chairs_they_have_not_seen(unpacked):
+    folder = unpacked("3dshapenets_chair_train.tar.xz") / "volumetric_data" / "chair" / "30" / "train"
+    splits = Path(__file__).resolve().parents[2] / "datasets" / "shapenets_chairs" / "splits"
+    names = [line.split()[0] for line in (splits / "test.txt").read_text().splitlines()][:20]
+    grids = torch.stack([load_voxels(folder / f"{name}_1.mat").occupancy for name in names])[:, None].float()
+    grids = torch.nn.functional.pad(grids, (1,) * 6)
+    vae = VoxelVAE.from_pretrained("voxelvae-chairs")
+    with torch.no_grad():
+        found = vae(vae.encode(grids)[0]) > 0.5
+    iou = (found & (grids > 0.5)).sum((1, 2, 3, 4)) / (found | (grids > 0.5)).sum((1, 2, 3, 4))
+    assert float(iou.mean()) > 0.65
