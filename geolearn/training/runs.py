@@ -150,7 +150,7 @@ def _trainer(run: Run, folder: Path, progress: bool) -> pl.Trainer:
         gradient_clip_val=recipe.gradient_clip or None,
         callbacks=callbacks,
         logger=TensorBoardLogger(folder / "tensorboard", name="", version=""),
-        limit_val_batches=1.0 if run.validation else 0,
+        limit_val_batches=None if run.validation else 0,
         use_distributed_sampler=False,  # our loaders shard by rank themselves
         enable_progress_bar=progress,
         enable_model_summary=False,
