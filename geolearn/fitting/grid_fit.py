@@ -1,7 +1,7 @@
 """`fit_grid`: an occupancy grid from masks and cameras, without anything learned."""
 
 from collections.abc import Callable, Sequence
-from typing import overload
+from typing import Any, overload
 
 import torch
 from torch.nn.functional import softplus
@@ -25,10 +25,10 @@ CARVED = 0.5  # blurred mask below which a cell is taken to be outside
 
 
 @overload
-def fit_grid(views: Views, **options) -> FitResult: ...
+def fit_grid(views: Views, **options: Any) -> FitResult: ...
 @overload
-def fit_grid(views: Sequence[Views], **options) -> list[FitResult]: ...
-def fit_grid(
+def fit_grid(views: Sequence[Views], **options: Any) -> list[FitResult]: ...
+def fit_grid(  # type: ignore[reportInconsistentOverload]  # options of the overloads stand here
     views: Views | Sequence[Views],
     *,
     resolution: int = 32,

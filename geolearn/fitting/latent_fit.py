@@ -1,7 +1,7 @@
 """`fit_latent`: the code of a learned decoder whose shape has the given silhouettes."""
 
 from collections.abc import Callable, Sequence
-from typing import overload
+from typing import Any, overload
 
 import torch
 from torch import nn
@@ -24,10 +24,10 @@ SURE = 0.02  # opacities are kept this far from 0 and 1 where a refinement start
 
 
 @overload
-def fit_latent(decoder: nn.Module, views: Views, **options) -> FitResult: ...
+def fit_latent(decoder: nn.Module, views: Views, **options: Any) -> FitResult: ...
 @overload
-def fit_latent(decoder: nn.Module, views: Sequence[Views], **options) -> list[FitResult]: ...
-def fit_latent(
+def fit_latent(decoder: nn.Module, views: Sequence[Views], **options: Any) -> list[FitResult]: ...
+def fit_latent(  # type: ignore[reportInconsistentOverload]  # options of the overloads stand here
     decoder: nn.Module,
     views: Views | Sequence[Views],
     *,
