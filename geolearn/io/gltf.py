@@ -195,6 +195,9 @@ def _document(triangles: Triangles, uri: str | None) -> tuple[bytes, bytes]:
     """JSON text and binary buffer of one mesh in one node."""
     verts, faces = triangles.verts.astype("<f4"), triangles.faces.astype("<u4")
     binary = verts.tobytes() + faces.tobytes()
+    colours = None if triangles.colours is None else _linear(triangles.colours)
+    if colours is not None:
+        binary += colours.tobytes()
     buffer: dict[str, Any] = {"byteLength": len(binary)}
     if uri is not None:
         buffer["uri"] = uri + base64.b64encode(binary).decode()
@@ -213,17 +216,30 @@ def _document(triangles: Triangles, uri: str | None) -> tuple[bytes, bytes]:
         {"buffer": 0, "byteLength": verts.nbytes, "byteOffset": 0, "target": 34962},
         {"buffer": 0, "byteLength": faces.nbytes, "byteOffset": verts.nbytes, "target": 34963},
     ]
+    attributes = {"POSITION": 0}
+    if colours is not None:
+        attributes["COLOR_0"] = 2
+        accessors.append({"bufferView": 2, "componentType": 5126, "count": len(colours), "type": "VEC3"})
+        views.append(
+            {"buffer": 0, "byteLength": colours.nbytes, "byteOffset": verts.nbytes + faces.nbytes, "target": 34962}
+        )
     root = {
         "accessors": accessors,
         "asset": {"generator": "geolearn", "version": "2.0"},
         "bufferViews": views,
         "buffers": [buffer],
-        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1, "mode": _TRIANGLES}]}],
+        "meshes": [{"primitives": [{"attributes": attributes, "indices": 1, "mode": _TRIANGLES}]}],
         "nodes": [{"mesh": 0}],
         "scene": 0,
         "scenes": [{"nodes": [0]}],
     }
     return json.dumps(root, separators=(",", ":")).encode(), binary
+
+
+def _linear(colours: Array) -> Array:
+    """sRGB bytes as the linear light that glTF holds (IEC 61966-2-1)."""
+    value = colours.astype(np.float64) / 255
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4).astype("<f4")
 
 
 def write_glb(triangles: Triangles) -> bytes:

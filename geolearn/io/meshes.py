@@ -16,7 +16,7 @@ from geolearn.io.ply import read_ply, write_ascii_ply, write_ply
 from geolearn.io.stl import read_stl, write_ascii_stl, write_stl
 from geolearn.io.triangles import Triangles
 from geolearn.structures import Mesh
-from geolearn.typing import PathLike
+from geolearn.typing import Array, Float, PathLike, Tensor
 
 _READERS: dict[str, Callable[[bytes, str], Triangles]] = {
     "off": read_off,
@@ -35,6 +35,7 @@ _WRITERS: dict[str, Callable[[Triangles], bytes]] = {
 }
 _ASCII_WRITERS = {**_WRITERS, "ply": write_ascii_ply, "stl": write_ascii_stl}
 MESH_FORMATS = tuple(_WRITERS)
+_COLOURED = ("ply", "obj", "glb", "gltf")
 
 
 def load_mesh(path: PathLike, *, file_format: str | None = None) -> Mesh:
@@ -90,7 +91,9 @@ def _known_format(path: Path, file_format: str | None, data: bytes) -> str:
     )
 
 
-def save_mesh(mesh: Mesh, path: PathLike, *, ascii: bool = False) -> None:
+def save_mesh(
+    mesh: Mesh, path: PathLike, *, ascii: bool = False, vertex_colours: Float[Tensor, "V 3"] | None = None
+) -> None:
     """Write a mesh in the format of the extension: .off .obj .ply .stl .glb .gltf.
 
     The file appears whole or not at all, the same mesh always gives the same bytes, and reading it back gives the same
@@ -101,9 +104,12 @@ def save_mesh(mesh: Mesh, path: PathLike, *, ascii: bool = False) -> None:
         mesh: at least one face.
         path: where to; the folder must exist, a file that is there is replaced.
         ascii: write PLY or STL as text instead of binary.
+        vertex_colours: red, green and blue in [0, 1] as in pictures (sRGB); PLY, OBJ (after the coordinates, as viewers
+            expect it) and glTF take them, rounded to 8 bits. `load_mesh` skips them.
 
     Raises:
-        InvalidInputError: an unknown extension, or a mesh without faces.
+        InvalidInputError: an unknown extension, a mesh without faces, or colours that are not one per vertex in [0, 1]
+            or that the format has no place for.
         FileNotFoundError: the folder does not exist.
     """
     path = Path(path)
@@ -113,9 +119,25 @@ def save_mesh(mesh: Mesh, path: PathLike, *, ascii: bool = False) -> None:
         raise InvalidInputError(f"path: expected an extension of {known}, got {path.name!r}")
     if len(mesh.faces) == 0:
         raise InvalidInputError(f"mesh: expected at least one face to save, got {mesh!r}")
+    colours = None
+    if vertex_colours is not None:
+        colours = _to_bytes(vertex_colours, len(mesh.verts), extension)
     triangles = Triangles(
         mesh.verts.detach().cpu().numpy(),
         mesh.faces.cpu().numpy(),
         None if mesh.face_labels is None else mesh.face_labels.cpu().numpy(),
+        colours,
     )
     write_whole(path, (_ASCII_WRITERS if ascii else _WRITERS)[extension](triangles))
+
+
+def _to_bytes(colours: Tensor, vert_count: int, extension: str) -> Array:
+    if extension not in _COLOURED:
+        raise InvalidInputError(f"vertex_colours: .{extension} has no place for them; save as {', '.join(_COLOURED)}")
+    values = colours.detach().cpu()
+    if tuple(values.shape) != (vert_count, 3) or not bool(((values >= 0) & (values <= 1)).all()):
+        raise InvalidInputError(
+            f"vertex_colours: expected ({vert_count}, 3) values in [0, 1], got {tuple(values.shape)}"
+            + (f" from {float(values.min()):.4g} to {float(values.max()):.4g}" if values.numel() else "")
+        )
+    return (values * 255).round().to(torch.uint8).numpy()

@@ -52,6 +52,14 @@ def read_obj(data: bytes, source: str) -> Triangles:
 
 
 def write_obj(triangles: Triangles) -> bytes:
-    """The bytes of an OBJ file with `v` and `f` lines; nine digits give every float32 back exactly."""
-    text = number_lines("v %.9g %.9g %.9g\n", triangles.verts) + number_lines("f %d %d %d\n", triangles.faces + 1)
+    """The bytes of an OBJ file with `v` and `f` lines; nine digits give every float32 back exactly.
+
+    Colours follow the coordinates of their vertex.
+    """
+    if triangles.colours is None:
+        text = number_lines("v %.9g %.9g %.9g\n", triangles.verts)
+    else:
+        rows = np.column_stack([triangles.verts, triangles.colours / 255])
+        text = number_lines("v %.9g %.9g %.9g %.4f %.4f %.4f\n", rows)
+    text += number_lines("f %d %d %d\n", triangles.faces + 1)
     return text.encode()

@@ -16,6 +16,7 @@ from geolearn.io.triangles import Triangles, fan, number_lines, to_indices, to_p
 from geolearn.typing import Array
 
 _INDEX_NAMES = ("vertex_indices", "vertex_index")
+_COLOURS = ("red", "green", "blue")
 
 
 def read_ply(data: bytes, source: str) -> Triangles:
@@ -73,10 +74,11 @@ def _polygons(rows: AsciiRows | BinaryRows, element: Element, source: str) -> tu
 
 
 def _header(encoding: str, triangles: Triangles) -> str:
+    colour = "" if triangles.colours is None else "".join(f"property uchar {name}\n" for name in _COLOURS)
     label = "" if triangles.labels is None else "property int label\n"
     return (
         f"ply\nformat {encoding} 1.0\ncomment geolearn\n"
-        f"element vertex {len(triangles.verts)}\nproperty float x\nproperty float y\nproperty float z\n"
+        f"element vertex {len(triangles.verts)}\nproperty float x\nproperty float y\nproperty float z\n{colour}"
         f"element face {len(triangles.faces)}\nproperty list uchar int vertex_indices\n{label}end_header\n"
     )
 
@@ -89,6 +91,10 @@ def _check_range(triangles: Triangles) -> None:
         raise InvalidInputError(f"verts: PLY holds 32-bit indices, got {len(triangles.verts)} vertices; save as .obj")
 
 
+def _colour_count(triangles: Triangles) -> tuple[int]:
+    return (0 if triangles.colours is None else len(_COLOURS),)
+
+
 def write_ply(triangles: Triangles) -> bytes:
     """The bytes of a binary little endian PLY file; labels become the face property `label`."""
     _check_range(triangles)
@@ -99,8 +105,11 @@ def write_ply(triangles: Triangles) -> bytes:
     rows["sides"], rows["corners"] = 3, triangles.faces
     if triangles.labels is not None:
         rows["label"] = triangles.labels
-    positions = triangles.verts.astype("<f4").tobytes()
-    return _header("binary_little_endian", triangles).encode() + positions + rows.tobytes()
+    positions = np.zeros(len(triangles.verts), dtype=[("xyz", "<f4", 3), ("colour", "u1", _colour_count(triangles))])
+    positions["xyz"] = triangles.verts
+    if triangles.colours is not None:
+        positions["colour"] = triangles.colours
+    return _header("binary_little_endian", triangles).encode() + positions.tobytes() + rows.tobytes()
 
 
 def write_ascii_ply(triangles: Triangles) -> bytes:
@@ -109,5 +118,8 @@ def write_ascii_ply(triangles: Triangles) -> bytes:
     faces, template = triangles.faces, "3 %d %d %d\n"
     if triangles.labels is not None:
         faces, template = np.column_stack([faces, triangles.labels]), "3 %d %d %d %d\n"
-    text = number_lines("%.9g %.9g %.9g\n", triangles.verts) + number_lines(template, faces)
+    verts, row = triangles.verts, "%.9g %.9g %.9g"
+    if triangles.colours is not None:
+        verts, row = np.column_stack([verts, triangles.colours]), row + " %d %d %d"
+    text = number_lines(row + "\n", verts) + number_lines(template, faces)
     return (_header("ascii", triangles) + text).encode()

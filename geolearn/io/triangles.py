@@ -15,6 +15,7 @@ class Triangles(NamedTuple):
     verts: Array  # float32 (V, 3)
     faces: Array  # int64 (F, 3)
     labels: Array | None = None  # int64 (F,)
+    colours: Array | None = None  # uint8 (V, 3), sRGB; written, never read
 
 
 def to_positions(coordinates: Array, source: str, place: Callable[[int], str]) -> Array:
