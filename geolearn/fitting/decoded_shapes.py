@@ -54,13 +54,14 @@ def decoded(decoder: nn.Module, codes: Float[Tensor, "B D"]) -> Tensor | MeshBat
     shapes = decoder(codes)
     if isinstance(shapes, MeshBatch) and len(shapes) == len(codes):
         return shapes
-    grids = isinstance(shapes, Tensor) and shapes.ndim == 5 and shapes.shape[:2] == (len(codes), 1)
-    if not grids or len(set(shapes.shape[2:])) != 1:
-        got = tuple(shapes.shape) if isinstance(shapes, Tensor) else type(shapes).__name__
-        raise InvalidInputError(
-            f"decoder: expected opacities ({len(codes)}, 1, R, R, R) or a MeshBatch of {len(codes)}, got {got}"
-        )
-    return shapes
+    if isinstance(shapes, Tensor):
+        side = shapes.shape[-1] if shapes.ndim else 0
+        if tuple(shapes.shape) == (len(codes), 1, side, side, side):
+            return shapes
+    got = tuple(shapes.shape) if isinstance(shapes, Tensor) else type(shapes).__name__
+    raise InvalidInputError(
+        f"decoder: expected opacities ({len(codes)}, 1, R, R, R) or a MeshBatch of {len(codes)}, got {got}"
+    )
 
 
 class DecodedGrids:

@@ -1,19 +1,14 @@
 """The loop that grids and codes share: a few views a step, a rate that falls, a record of every step, an honest end."""
 
-import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 
+from geolearn.fitting.pace import Turns, falling, standstill
 from geolearn.fitting.result import Step
 from geolearn.typing import Float, Tensor
-
-LAST_RATE = 0.05  # as a part of the first
-STILL = 0.02  # a fit stands still when the last tenth of its steps gains less than this part of the loss
-
-LEAST_STEPS = 20  # of the last stage, from which a fit can be said to stand still
 
 
 class Objective(NamedTuple):
@@ -52,7 +47,7 @@ class Descent:
         self.phases: list[int] = []
         self.seconds: list[float] = []
         self.interrupted = False
-        self._turns = _turns(views, views_per_step, generator)
+        self._turns = Turns(views, views_per_step, generator)
         self._began = time.perf_counter()
 
     def stage(
@@ -76,7 +71,7 @@ class Descent:
                 optimiser.param_groups[0]["lr"] = rate * falling(step / steps)
                 optimiser.zero_grad()
                 # A leaf's copy in lower precision is kept for the whole of an autocast context; that of a view is not.
-                found = objective(variables.view_as(variables), next(self._turns))
+                found = objective(variables.view_as(variables), self._turns.next())
                 found.loss.sum().backward(inputs=[variables])
                 optimiser.step()
                 self._record(found, phase, best_of)
@@ -98,13 +93,7 @@ class Descent:
             return False, f"interrupted after {len(self.losses)} of {self.total} steps"
         last = self.phases[-1]
         losses = [float(loss[shape]) for loss, phase in zip(self.losses, self.phases, strict=True) if phase == last]
-        tenth = len(losses) // 10
-        if len(losses) < LEAST_STEPS:
-            return False, f"{len(losses)} steps in the last stage are too few to tell"
-        before, after = (sum(part) / tenth for part in (losses[-2 * tenth : -tenth], losses[-tenth:]))
-        gain = (before - after) / before if before > 0 else 0.0
-        text = f"the last {tenth} steps lowered the loss by {100 * gain:.1f} %"
-        return gain < STILL, text if gain < STILL else text + "; give it more steps"
+        return standstill(losses)
 
     def elapsed(self) -> float:
         return time.perf_counter() - self._began
@@ -121,18 +110,3 @@ class Descent:
             self.progress(
                 Step(number, self.total, float(losses.mean()), float(agreements.mean()), phase, self.seconds[-1])
             )
-
-
-def falling(share: float) -> float:
-    """From 1 to 0.05 along half a cosine, as `share` of the steps goes from 0 to 1."""
-    return LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * share)) / 2
-
-
-def _turns(count: int, size: int, generator: torch.Generator) -> Iterator[list[int]]:
-    size = min(size, count)
-    waiting: list[int] = []
-    while True:
-        if len(waiting) < size:
-            waiting = torch.randperm(count, generator=generator).tolist()
-        yield sorted(waiting[:size])
-        waiting = waiting[size:]

@@ -3,14 +3,14 @@
 import torch
 
 from geolearn.errors import InvalidInputError
-from geolearn.losses import adjacent_faces, mesh_edges, nearest_squared_distances
+from geolearn.fitting.unfolding import flawed_faces
+from geolearn.losses import mesh_edges, nearest_squared_distances
 from geolearn.ops import sample_surface
 from geolearn.render import render_views
 from geolearn.structures import Cameras, Mesh
 from geolearn.typing import Float, Tensor
 
 SAMPLES_PER_PIXEL = 8  # along each side, at which silhouettes are drawn to be measured
-SLIVER = 1e-3  # 4 sqrt(3) area / sum of squared sides
 
 
 def silhouette_iou(mesh: Mesh, masks: Float[Tensor, "N H W"], cameras: Cameras) -> dict[str, float]:
@@ -80,21 +80,13 @@ def soundness(mesh: Mesh) -> dict[str, float]:
     """What can be wrong with a mesh whatever it shows.
 
     Returns:
-        `watertight` (1 if every edge has two faces), `folded` (share of faces that look away from the mean normal of
-        their neighbours, weighted by area), `degenerate` (share with 4 sqrt(3) area / sum of squared sides below
-        1e-3), `faces`.
+        `watertight` (1 if every edge has two faces), `folded` and `degenerate` (shares of faces, see `flawed_faces`),
+        `faces`.
     """
     faces = mesh.faces
     if len(faces) == 0:
         return {"watertight": 0.0, "folded": 0.0, "degenerate": 0.0, "faces": 0.0}
-    corners = mesh.triangles().detach().double()
-    cross = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    sides = (corners - corners.roll(-1, 1)).square().sum((1, 2))
-    shape = 2 * 3**0.5 * cross.norm(dim=1) / sides.clamp(min=1e-300)
-    pairs = adjacent_faces(faces)
-    around = torch.zeros_like(cross).index_add(0, pairs[:, 0], cross[pairs[:, 1]])
-    around = around.index_add(0, pairs[:, 1], cross[pairs[:, 0]])
-    folded = (around * cross).sum(1) < 0
+    folded, degenerate = flawed_faces(mesh)
     edges = mesh_edges(faces)
     keys = faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
     directed = torch.unique(keys, dim=0)
@@ -103,6 +95,6 @@ def soundness(mesh: Mesh) -> dict[str, float]:
     return {
         "watertight": float(watertight),
         "folded": float(folded.double().mean()),
-        "degenerate": float((shape < SLIVER).double().mean()),
+        "degenerate": float(degenerate.double().mean()),
         "faces": float(len(faces)),
     }

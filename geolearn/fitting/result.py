@@ -37,6 +37,7 @@ class FitResult:
         metrics: numbers by name; see the function that made the result.
         converged: whether the loss stood still at the end; `message` says by how much it still fell, or
             what stopped it.
+        start: the mesh that the fit began with, in the world of the cameras.
     """
 
     shape: Mesh | VoxelGrid
@@ -45,3 +46,4 @@ class FitResult:
     metrics: dict[str, float]
     converged: bool
     message: str
+    start: Mesh | None = None

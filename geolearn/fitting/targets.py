@@ -56,10 +56,9 @@ def targets_from(views: Views, images: str) -> Targets:
         raise unknown_name("kind of images", images, IMAGE_KINDS)
     if len(views) == 0:
         raise InvalidInputError("views: expected at least one view, got none")
-    masks = views.masks if views.masks is not None else masks_from_background(views.images)
-    masks = masks.detach().cpu()
-    shown = masks.amax((1, 2)) >= 0.5
-    if not bool(shown.any()):
+    masks = masks_of(views).detach().cpu()
+    keep = in_sight(masks)
+    if not keep:
         raise InvalidInputError("views: all masks are empty; expected 1 on the object and 0 elsewhere")
     if bool((masks.amin((1, 2)) >= 0.5).all()):
         raise InvalidInputError(
@@ -75,10 +74,23 @@ def targets_from(views: Views, images: str) -> Targets:
         pictures = torch.nn.functional.normalize(2 * pictures - 1, dim=1)
     elif kind == "shading":
         pictures = pictures.mean(1, keepdim=True)
-    keep = torch.nonzero(shown)[:, 0].tolist()  # a view in which the object is out of sight
     cameras = views.cameras.to("cpu")
     cameras = Cameras(cameras.K.detach(), cameras.world_to_camera.detach(), cameras.height, cameras.width)
     return Targets(masks, None if kind == "none" else pictures, kind, cameras).chosen(keep)
+
+
+def masks_of(views: Views) -> Float[Tensor, "N H W"]:
+    """The masks of the views, or those from the background where they have none.
+
+    Raises:
+        InvalidInputError: as `masks_from_background`.
+    """
+    return masks_from_background(views.images) if views.masks is None else views.masks
+
+
+def in_sight(masks: Float[Tensor, "N H W"]) -> list[int]:
+    """Numbers of the views that show something of the object."""
+    return torch.nonzero(masks.amax((1, 2)) >= 0.5)[:, 0].tolist()
 
 
 def masks_from_background(images: Float[Tensor, "N C H W"]) -> Float[Tensor, "N H W"]:
@@ -97,7 +109,7 @@ def masks_from_background(images: Float[Tensor, "N C H W"]) -> Float[Tensor, "N 
         )
     warnings.warn(
         "views have no masks: what differs from the colour of the picture's border is taken for the object",
-        stacklevel=4,
+        stacklevel=5,
     )
     distance = (images - colour[..., None, None]).abs().amax(1)
     return (distance > 2 * BACKGROUND_SPREAD).to(images.dtype)

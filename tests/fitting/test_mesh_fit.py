@@ -140,6 +140,21 @@ def test_cameras_that_do_not_belong_to_the_masks():
         fit_mesh(replace(views, cameras=Cameras(views.cameras.K, away, 32, 32)))
 
 
+def test_a_start_that_no_camera_sees():
+    views = views_of(egg(), 4)
+    with pytest.raises(InvalidInputError, match="start: no camera sees any of it"):
+        fit_mesh(views, start=egg(place=(0.0, 0.0, 50.0)), schedule=QUICK)
+
+
+def test_views_out_of_sight_are_left_out():
+    views = views_of(egg(), 6)
+    some = views.masks.clone()
+    some[2] = 0
+    left_out = fit_mesh(replace(views, masks=some), schedule=QUICK[:1])
+    without = fit_mesh(views[[0, 1, 3, 4, 5]], schedule=QUICK[:1])
+    assert torch.equal(left_out.shape.verts, without.shape.verts)
+
+
 def test_masks_from_a_plain_background_come_with_a_warning():
     views = views_of(egg(), 8, shading="smooth")
     with pytest.warns(UserWarning, match="views have no masks"):
@@ -166,6 +181,10 @@ def test_bad_options():
         Views(views.images * math.nan, views.cameras)
     with pytest.raises(InvalidInputError, match="cameras: expected 4 of 16 x 16"):
         Views(views.images[..., ::2, ::2], views.cameras)
+    with pytest.raises(InvalidInputError, match="schedule: expected at least one phase"):
+        fit_mesh(views, schedule=())
+    with pytest.raises(FileNotFoundError, match="its folder does not exist"):
+        fit_mesh(views, checkpoint="/nowhere/at/all.npz")
     with pytest.raises(InvalidInputError, match="schedule"):
         Phase((0, 4), 1, 100, 10, 0.1)
 

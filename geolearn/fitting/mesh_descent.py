@@ -1,0 +1,207 @@
+"""The descent of `fit_mesh`: phase after phase, step after step, in a state that can be kept and gone on from."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from geolearn.fitting.frame import pixel_side
+from geolearn.fitting.metrics import coverage_iou
+from geolearn.fitting.pace import Turns, falling
+from geolearn.fitting.parametrisation import SmoothParametrisation
+from geolearn.fitting.result import Step
+from geolearn.fitting.schedule import Phase
+from geolearn.fitting.surface_pictures import headlight, visible_normals
+from geolearn.fitting.targets import Targets
+from geolearn.fitting.unfolding import unfolded
+from geolearn.fitting.uniform_adam import UniformAdam
+from geolearn.losses import silhouette_l1_loss
+from geolearn.ops.remeshing import EQUILATERAL, is_closed, remesh, surface_area
+from geolearn.render import render_silhouette
+from geolearn.structures import Cameras, Mesh
+from geolearn.typing import Array, Tensor
+
+
+class MeshDescent:
+    """A mesh on its way to the targets, in the frame of the fit.
+
+    Args:
+        mesh, targets: in the frame.
+        phases: the schedule.
+        views_per_step, picture_weight: as in `fit_mesh`.
+        generator: draws the views.
+        spent: seconds, before.
+
+    Attributes:
+        mesh: as it is now.
+        history: an entry per step.
+    """
+
+    def __init__(
+        self,
+        mesh: Mesh,
+        targets: Targets,
+        phases: Sequence[Phase],
+        *,
+        views_per_step: int,
+        picture_weight: float,
+        generator: torch.Generator,
+        spent: float = 0.0,
+    ) -> None:
+        self.mesh, self.targets, self.phases = mesh, targets, tuple(phases)
+        self.history: list[Step] = []
+        self._weight, self._generator = picture_weight, generator
+        self._turns = Turns(len(targets.masks), views_per_step, generator)
+        self._number, self._done = 0, 0  # phase, steps of it
+        self._before = mesh  # at the end of the phase before
+        self._coordinates: Tensor | None = None
+        self._parametrisation: SmoothParametrisation | None = None
+        self._moments: dict[str, Any] = {}  # of the optimiser
+        self._total = sum(phase.steps for phase in self.phases)
+        self._spent, self._began = spent, time.perf_counter()
+        self._kept = self._state()
+
+    def run(self, after_step: Callable[[Step], None]) -> None:
+        """To the end of the schedule."""
+        while self._number < len(self.phases):
+            phase = self.phases[self._number]
+            scaled = self.targets.at(phase.size)
+            if self._coordinates is None:
+                self.mesh = remeshed(self.mesh, phase, scaled.cameras)
+            self._parametrisation = SmoothParametrisation(self.mesh.faces, len(self.mesh.verts), phase.smoothness)
+            if self._coordinates is None:
+                self._coordinates = self._parametrisation.encode(self.mesh.verts).requires_grad_()
+            optimiser = UniformAdam([self._coordinates], phase.rate)
+            if self._moments:
+                optimiser.state[self._coordinates] = self._moments
+            while self._done < phase.steps:
+                self._step(phase, scaled, self._parametrisation, self._coordinates, optimiser)
+                after_step(self.history[-1])
+            self.mesh = self._before = unfolded(self._decoded())
+            self._number, self._done = self._number + 1, 0
+            self._coordinates, self._parametrisation, self._moments = None, None, {}
+            self._kept = self._state()
+
+    def keep_the_better(self) -> None:
+        """After an interrupt: the mesh as it is, or that of the phase before if that fits all views better."""
+        if self._number < len(self.phases):
+            phase, self.mesh = self.phases[self._number], self._decoded()
+            if self._mean_loss(self._before, phase) < self._mean_loss(self.mesh, phase):
+                self.mesh = self._before
+            self.mesh = unfolded(self.mesh)
+
+    def seconds(self) -> float:
+        """Spent on the fit, earlier parts of a resumed one included."""
+        return self._spent + time.perf_counter() - self._began
+
+    def state(self) -> dict[str, Array]:
+        """All that the fit goes on from, as it was after the last whole step."""
+        return {name: np.asarray(value) for name, value in self._kept.items()} | {
+            "history": np.array(self.history[: self._kept["steps"]], np.float64).reshape(-1, len(Step._fields)),
+            "seconds": np.float64(self.seconds()),
+        }
+
+    def restore(self, state: dict[str, Array]) -> None:
+        """Go on from a state of a fit of the same targets and schedule."""
+        tensors = {name: torch.from_numpy(np.array(value)) for name, value in state.items()}
+        self.mesh = Mesh(tensors["verts"], tensors["faces"])
+        self._before = Mesh(tensors["before_verts"], tensors["before_faces"])
+        self._number, self._done = int(state["phase"]), int(state["done"])
+        self._turns.waiting = tensors["waiting"].tolist()
+        self._generator.set_state(tensors["generator"])
+        self._spent = float(state["seconds"])
+        self.history = [
+            Step(int(row[0]), int(row[1]), row[2], row[3], int(row[4]), row[5]) for row in state["history"].tolist()
+        ]
+        if "coordinates" in tensors:
+            self._coordinates = tensors["coordinates"].requires_grad_()
+            self._moments = {"step": self._done, "first": tensors["first"], "second": tensors["second"]}
+        self._kept = self._state()
+
+    def _step(
+        self,
+        phase: Phase,
+        scaled: Targets,
+        parametrisation: SmoothParametrisation,
+        coordinates: Tensor,
+        optimiser: UniformAdam,
+    ) -> None:
+        optimiser.param_groups[0]["lr"] = phase.rate * falling(self._done / phase.steps)
+        optimiser.zero_grad()
+        seen = scaled.chosen(self._turns.next())
+        mesh = replace(self.mesh, verts=parametrisation.decode(coordinates))
+        loss, iou = view_loss(mesh, seen, phase, self._weight)
+        loss.backward()
+        optimiser.step()
+        self._moments = optimiser.state[coordinates]
+        self._done += 1
+        number = len(self.history)
+        self.history.append(Step(number, self._total, loss.item(), iou, self._number, self.seconds()))
+        self._kept = self._state()
+
+    @torch.no_grad()
+    def _decoded(self) -> Mesh:
+        """The mesh that the coordinates stand for."""
+        if self._parametrisation is None or self._coordinates is None:
+            return self.mesh
+        return replace(self.mesh, verts=self._parametrisation.decode(self._coordinates))
+
+    @torch.no_grad()
+    def _mean_loss(self, mesh: Mesh, phase: Phase) -> float:
+        scaled = self.targets.at(phase.size)
+        total = 0.0
+        for view in range(len(scaled.masks)):
+            seen = scaled.chosen([view])
+            total += float(view_loss(mesh, seen, phase, self._weight)[0])
+        return total
+
+    def _state(self) -> dict[str, Any]:
+        state = {
+            "phase": self._number, "done": self._done, "steps": len(self.history),
+            "verts": self.mesh.verts, "faces": self.mesh.faces,
+            "before_verts": self._before.verts, "before_faces": self._before.faces,
+            "waiting": np.array(self._turns.waiting, np.int64), "generator": self._generator.get_state(),
+        }  # fmt: skip
+        if self._coordinates is not None and self._moments:
+            state["coordinates"] = self._coordinates.detach().clone()
+            state |= {"first": self._moments["first"].clone(), "second": self._moments["second"].clone()}
+        return state
+
+
+def view_loss(mesh: Mesh, targets: Targets, phase: Phase, picture_weight: float) -> tuple[Tensor, float]:
+    """The loss of some views, and the IoU of the areas that their silhouettes cover."""
+    height, width = phase.size
+    drawn_size = (height * phase.oversampling, width * phase.oversampling)
+    sigma = phase.sigma * (2 / min(drawn_size)) ** 2
+    silhouettes = render_silhouette(mesh, targets.cameras, drawn_size, sigma=sigma)
+    silhouettes = torch.nn.functional.avg_pool2d(silhouettes, phase.oversampling)
+    loss = silhouette_l1_loss(silhouettes, targets.masks)
+    if picture_weight > 0:
+        loss = loss + picture_weight * _picture_loss(mesh, targets, phase.size)
+    return loss, coverage_iou(silhouettes.detach(), targets.masks)
+
+
+def _picture_loss(mesh: Mesh, targets: Targets, size: tuple[int, int]) -> Tensor:
+    """Mean over all pixels of |P - picture|, which is 0 where not both show the object alone."""
+    if targets.pictures is None:
+        return mesh.verts.sum() * 0
+    seen = visible_normals(mesh, targets.cameras, size)
+    inside = targets.full.reshape(-1)[seen.pixel]
+    pictures = targets.pictures.movedim(1, -1).flatten(0, 2)[seen.pixel[inside]]
+    if targets.kind == "normals":
+        difference = seen.normals[inside] - pictures
+    else:
+        difference = (headlight(seen.cosine[inside], pictures[:, 0]) - pictures[:, 0])[:, None]
+    return difference.abs().mean(1).sum() / targets.masks.numel()
+
+
+def remeshed(mesh: Mesh, phase: Phase, cameras: Cameras) -> Mesh:
+    """With as many faces as the phase asks for, if the mesh is closed."""
+    mesh = replace(mesh, verts=mesh.verts.detach())
+    if phase.faces is None or not is_closed(mesh):
+        return mesh
+    edge = (surface_area(mesh) / phase.faces / EQUILATERAL) ** 0.5
+    return remesh(mesh, max(edge, pixel_side(cameras, phase.size[0]) / 2))

@@ -1,0 +1,61 @@
+"""Folded and degenerate faces: counted by hand, and smoothed away where they are."""
+
+import torch
+
+from geolearn.fitting import flawed_faces, soundness, unfolded
+from geolearn.ops.isosurface import isosurface
+from geolearn.ops.remeshing import remesh
+from geolearn.structures import Mesh
+
+
+def fan(middle):
+    """Eight triangles around a point, in a square."""
+    rim = torch.tensor([[1, 0], [1, 1], [0, 1], [-1, 1], [-1, 0], [-1, -1], [0, -1], [1, -1]])
+    verts = torch.cat([torch.tensor([[*middle, 0.0]]), torch.nn.functional.pad(rim.float(), (0, 1))])
+    following = torch.arange(8)
+    return Mesh(verts, torch.stack([torch.zeros(8, dtype=torch.int64), following + 1, (following + 1) % 8 + 1], 1))
+
+
+def ball():
+    axis = torch.linspace(-1.2, 1.2, 24)
+    radius = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij")).norm(dim=0)
+    mesh = isosurface(1 - radius, 0.0)
+    return remesh(Mesh(mesh.verts / 23 * 2.4 - 1.2, mesh.faces), 0.15)
+
+
+def test_flaws_by_hand():
+    folded, degenerate = flawed_faces(fan((0.2, 0.1)))
+    assert not folded.any()
+    assert not degenerate.any()
+    folded, degenerate = flawed_faces(fan((0.5, 1.2)))  # beyond the upper side: its two faces turn over
+    assert folded.nonzero()[:, 0].tolist() == [1, 2]
+    assert not degenerate.any()
+    folded, degenerate = flawed_faces(fan((0.5, 1.0)))  # on the upper side
+    assert degenerate.nonzero()[:, 0].tolist() == [1, 2]
+
+
+def test_a_sound_mesh_is_left_alone():
+    mesh = ball()
+    assert torch.equal(unfolded(mesh).verts, mesh.verts)
+
+
+def test_only_what_is_folded_moves():
+    mesh = ball()
+    verts = mesh.verts.clone()
+    generator = torch.Generator().manual_seed(3)
+    pulled = torch.randperm(len(verts), generator=generator)[:12]
+    verts[pulled] += 0.3 * torch.randn(12, 3, generator=generator)
+    bent = Mesh(verts, mesh.faces)
+    assert soundness(bent)["folded"] > 0.005
+    mended = unfolded(bent)
+    assert soundness(mended)["folded"] == soundness(mended)["degenerate"] == 0
+    assert torch.equal(mended.faces, mesh.faces)
+    away = (mended.verts != verts).any(1).double().mean()
+    assert 0 < away < 0.5
+    assert float((mended.verts.norm(dim=1) - 1).abs().max()) < 0.6
+
+
+def test_an_open_surface_and_none_at_all():
+    assert soundness(unfolded(fan((0.5, 1.2))))["folded"] == 0
+    nothing = Mesh(torch.zeros(3, 3), torch.zeros(0, 3, dtype=torch.int64))
+    assert len(unfolded(nothing).verts) == 3
