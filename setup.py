@@ -59,7 +59,7 @@ setup(
     packages=[*find_packages(include=["geolearn", "geolearn.*"]), "geolearn._datasets"],
     package_dir={"geolearn._datasets": "datasets"},
     package_data={
-        "geolearn": ["weights/*", "py.typed"],
+        "geolearn": ["weights/*", "training/*.js", "py.typed"],
         "geolearn._datasets": ["*/*.toml", "*/*.md", "*/*.py", "*/splits/*.txt"],
     },
     install_requires=CORE,

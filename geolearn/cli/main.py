@@ -18,6 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
         from geolearn.cli.data import List, Prepare
         from geolearn.cli.demo import Demo
         from geolearn.cli.evaluate import Evaluate
+        from geolearn.cli.fit import Fit
         from geolearn.cli.info import Info
         from geolearn.cli.render import Render
         from geolearn.cli.train import Train
@@ -36,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
             | named(Train, "train")
             | named(Evaluate, "evaluate")
             | named(Benchmark, "benchmark")
+            | named(Fit, "fit")
             | named(Render, "render")
             | named(VoxelizeFile, "voxelize")
             | named(Info, "info")
@@ -44,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
             commands,
             args=arguments,
             prog="geolearn",
-            description="Learning on 3D geometry: train, benchmark, convert and inspect.",
+            description="Learning on 3D geometry: train, benchmark, fit, convert and inspect.",
             config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
         )
         # Lightning advises programmers, on worker counts and the like; a command line user cannot act on it.

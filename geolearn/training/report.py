@@ -18,6 +18,7 @@ table { border-collapse: collapse; margin: 1rem 0; } th, td { padding: .3rem .8r
 th { text-align: left; border-bottom: 2px solid #888; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 img { max-width: 100%; } figure { margin: 1rem 0; } figcaption { color: #666; font-size: .9rem; }
+.warning { background: #fdecea; border-left: 4px solid #c0392b; padding: .6rem 1rem; }
 pre { background: #f5f5f5; padding: .8rem; overflow-x: auto; }
 """
 
@@ -34,6 +35,13 @@ class Report:
 
     def text(self, text: str) -> None:
         self.parts.append(f"<p>{html.escape(text)}</p>")
+
+    def warning(self, text: str) -> None:
+        self.parts.append(f'<p class="warning">{html.escape(text)}</p>')
+
+    def raw(self, markup: str) -> None:
+        """HTML as it is."""
+        self.parts.append(markup)
 
     def code(self, text: str) -> None:
         self.parts.append(f"<pre>{html.escape(text)}</pre>")

@@ -1,0 +1,94 @@
+"""`geolearn fit`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Fit a mesh to pictures with known cameras.
+
+    Reads transforms.json (Blender, instant-ngp, nerfstudio) or a COLMAP text model; the pictures need an alpha channel,
+    masks, or a background of one colour. Writes mesh.glb, mesh.obj, mesh.ply, before_after.png, errors.png, loss.png,
+    turntable.gif, result.json with every figure and setting, and report.html, one file in which the mesh can be turned.
+
+    Ctrl-C ends the fit with the best mesh so far and writes all of these; --resume goes on from there.
+
+    For example:
+        geolearn fit scene/transforms.json -o out/
+        geolearn fit scene/transforms.json -o out/ --hold-out 6
+        geolearn fit scene/transforms.json -o out/ --resume
+    """
+
+    scene: tyro.conf.Positional[Path]
+    """transforms.json, its folder, or the folder of a COLMAP text model."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """Folder for everything that is written."""
+    images: Literal["auto", "none", "normals", "shading"] = "auto"
+    """What the pictures show beside the outline. normals: colours are normals, as `geolearn render --shading normals`
+    makes them. shading: one colour under a light at the camera. none: only the outline counts. auto: normals or none
+    of them."""
+    views_per_step: int = 8
+    """Views drawn at random for every step; time and memory of a step do not depend on how many there are."""
+    picture_weight: float = 1.0
+    """Weight of the pictures beside the outline."""
+    hold_out: int = 0
+    """Keep every so many-th view out of the fit, and report how well the mesh explains it."""
+    colours: Literal["auto", "yes", "no"] = "auto"
+    """Colours of the vertices from the pictures; auto: where the pictures are colours."""
+    seed: int = 0
+    """Seed of the order of the views."""
+    resume: bool = False
+    """Go on from the checkpoint in the output folder, with the same views and settings."""
+    force: bool = False
+    """Replace the fit that is in the output folder."""
+
+    def run(self) -> int:
+        from geolearn._optional import require
+        from geolearn.errors import InvalidInputError
+        from geolearn.io import load_views
+        from geolearn.training.fit_run import CHECKPOINT, FitSettings, figures, run_fit
+        from geolearn.training.report import markdown_table
+
+        present = [name for name in ("result.json", CHECKPOINT) if (self.output / name).exists()]
+        if present and not (self.resume or self.force):
+            raise InvalidInputError(
+                f"{self.output} holds {', '.join(present)} of a fit; pass --resume to go on, --force to begin anew, or "
+                "another folder"
+            )
+        if self.resume and not (self.output / CHECKPOINT).exists():
+            raise InvalidInputError(f"--resume: {self.output} holds no {CHECKPOINT}; begin without --resume")
+        settings = FitSettings(
+            self.images,
+            self.views_per_step,
+            self.picture_weight,
+            self.seed,
+            self.hold_out,
+            {"auto": None, "yes": True, "no": False}[self.colours],
+        )
+        views = load_views(self.scene)
+        rich = require("rich.progress", extra="data")
+        console = require("rich.console", extra="data").Console(stderr=True)
+        columns = (
+            "fitting", rich.BarColumn(), rich.MofNCompleteColumn(), "loss {task.fields[loss]:.5f}",
+            "IoU {task.fields[iou]:.3f}", rich.TimeElapsedColumn(), rich.TimeRemainingColumn(),
+        )  # fmt: skip
+        with rich.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task("fitting", total=None, loss=float("nan"), iou=float("nan"))
+            record = run_fit(
+                views,
+                self.output,
+                settings,
+                title=f"Fit of {self.scene}",
+                resume=self.resume,
+                progress=lambda step: bar.update(
+                    task, completed=step.number + 1, total=step.total, loss=step.loss, iou=step.iou
+                ),
+            )
+        print(markdown_table(figures(record)), end="")
+        print(("converged: " if record["converged"] else "NOT converged: ") + record["message"])
+        print(f"report: {self.output / 'report.html'}")
+        return 0 if record["steps"] == record["planned_steps"] else 130

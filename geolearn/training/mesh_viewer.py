@@ -1,0 +1,54 @@
+"""A mesh inside a page: a canvas to turn it on, its arrays, and the script that draws them. Nothing is loaded."""
+
+import base64
+import json
+from importlib.resources import files
+
+import numpy as np
+import torch
+
+from geolearn.structures import Mesh
+from geolearn.typing import Array, Float, Tensor
+
+_STYLE = "width: 100%; height: 30rem; touch-action: none; cursor: grab"
+
+
+def mesh_viewer_html(
+    mesh: Mesh, *, up: Float[Tensor, " 3"], vertex_colours: Float[Tensor, "V 3"] | None = None, name: str = "mesh"
+) -> str:
+    """HTML that shows a mesh with WebGL: drag to turn, wheel for distance, double click for the first view again.
+
+    Args:
+        up: direction in the world that points up at first.
+        vertex_colours: red, green and blue in [0, 1]; by default one colour, and another one for backs of faces.
+        name: of the canvas; each viewer of a page needs its own.
+    """
+    low, high = mesh.bounds
+    centred = ((mesh.verts.detach() - (low + high) / 2) / (high - low).norm().clamp(min=1e-30)).cpu()
+    data = {
+        "positions": _text((centred @ y_up(up).T).numpy().astype("<f4")),
+        "faces": _text(mesh.faces.cpu().numpy().astype("<u4")),
+    }
+    if vertex_colours is not None:
+        data["colours"] = _text((vertex_colours.cpu().numpy() * 255).round().astype("u1"))
+    script = files("geolearn.training").joinpath("mesh_viewer.js").read_text(encoding="utf-8")
+    return (
+        f'<canvas id="{name}" tabindex="0" style="{_STYLE}"></canvas>'
+        "<p>Drag to turn, wheel for distance, double click to start again"
+        + ("; the key c switches the colours off and on" if vertex_colours is not None else "")
+        + f".</p><script>{script}showMesh(document.getElementById({json.dumps(name)}), {json.dumps(data)});</script>"
+    )
+
+
+def y_up(up: Float[Tensor, " 3"]) -> Float[Tensor, "3 3"]:
+    """The rotation that takes `up` to +Y, the shortest way; half a turn about X for -Y."""
+    x, y, z = torch.nn.functional.normalize(up.detach().cpu().double(), dim=0).tolist()
+    if y < -0.999999:
+        return torch.diag(torch.tensor([1.0, -1.0, -1.0]))
+    # Rodrigues with axis up x Y = (-z, 0, x) and cosine y
+    k = 1 / (1 + y)
+    return torch.tensor([[1 - k * x * x, -x, -k * x * z], [x, y, z], [-k * x * z, -z, 1 - k * z * z]])
+
+
+def _text(values: Array) -> str:
+    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode("ascii")

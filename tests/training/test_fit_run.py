@@ -1,0 +1,200 @@
+"""A fit from the command line: what is written, what a page holds, breaks and what bad input gets."""
+
+import base64
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from geolearn.cli.main import main
+from geolearn.fitting import Phase, Step, fit_mesh, mesh_fit
+from geolearn.io import load_mesh, save_views
+from geolearn.ops.isosurface import isosurface
+from geolearn.render import camera_rig, render_views
+from geolearn.structures import Cameras, Mesh, Views
+from geolearn.training.fit_run import FitSettings, run_fit
+from geolearn.training.fit_sheets import silhouette_errors, turntable, up_of
+from geolearn.training.mesh_viewer import mesh_viewer_html, y_up
+
+Image = pytest.importorskip("PIL.Image")
+QUICK = (Phase((24, 24), 2, 400, 12, 0.02), Phase((24, 24), 2, 600, 12, 0.01))
+WRITTEN = (
+    "mesh.glb", "mesh.obj", "mesh.ply", "before_after.png", "errors.png", "loss.png", "turntable.gif", "report.html",
+    "result.json", "checkpoint.npz",
+)  # fmt: skip
+
+
+@pytest.fixture
+def quickly(monkeypatch):
+    monkeypatch.setattr(mesh_fit, "coarse_to_fine", lambda size: QUICK)
+
+
+def egg():
+    x, y, z = (torch.stack(torch.meshgrid(*[torch.linspace(-1, 1, 24)] * 3, indexing="ij"))).unbind(0)
+    return isosurface(0.9 - (x**2 + 2 * y**2 + 3 * z**2).sqrt(), 0.0).normalised()
+
+
+def some_views(count=8, colour=(0.9, 0.2, 0.1)):
+    cameras = camera_rig("sphere", count=count, size=24)
+    masks = torch.nn.functional.avg_pool2d(render_views(egg(), cameras, 96, "silhouette"), 4)
+    return Views(masks * torch.tensor(colour)[:, None, None], cameras, masks[:, 0])
+
+
+def test_everything_is_written(quickly, tmp_path, capsys):
+    save_views(some_views(9), tmp_path / "scene")
+    out = tmp_path / "out"
+    assert main(["fit", str(tmp_path / "scene" / "transforms.json"), "-o", str(out), "--hold-out", "4"]) == 0
+    said = capsys.readouterr().out
+    assert f"report: {out / 'report.html'}" in said
+    assert sorted(file.name for file in out.iterdir()) == sorted(WRITTEN)
+    record = json.loads((out / "result.json").read_text())
+    assert record["views"] == 7
+    assert record["held_out"]["views"] == 2
+    assert record["held_out"]["iou"] > 0.8
+    assert record["metrics"]["watertight"] == 1
+    assert record["settings"]["hold_out"] == 4
+    assert len(record["history"]) == record["steps"] == 24
+    assert len(record["view_coverage_iou"]) == 7
+    meshes = [load_mesh(out / f"mesh.{name}") for name in ("glb", "obj", "ply")]
+    assert all(torch.equal(mesh.verts, meshes[0].verts) for mesh in meshes)
+    assert b"uchar red" in (out / "mesh.ply").read_bytes()[:400]  # pictures in colour
+    page = (out / "report.html").read_text()
+    assert ("has not converged" in page) == (not record["converged"])
+    assert ("NOT converged" in said) == (not record["converged"])
+    assert not re.search(r"(src|href)=.(?!data:)|https?://|import\(", page)  # nothing comes from elsewhere
+
+
+def test_the_page_holds_the_mesh():
+    mesh = egg()
+    page = mesh_viewer_html(mesh, up=torch.tensor([0.0, 0.0, 1.0]), vertex_colours=torch.full_like(mesh.verts, 0.2))
+    data = json.loads(re.search(r'getElementById\("mesh"\), (\{.*\})\);</script>', page)[1])
+    faces = np.frombuffer(base64.b64decode(data["faces"]), "<u4").reshape(-1, 3)
+    assert np.array_equal(faces, mesh.faces.numpy())
+    positions = torch.from_numpy(np.frombuffer(base64.b64decode(data["positions"]), "<f4").reshape(-1, 3).copy())
+    diagonal = float((mesh.bounds[1] - mesh.bounds[0]).norm())
+    assert torch.allclose(positions[:, 1] * diagonal, mesh.verts[:, 2], atol=1e-5)  # Z has become Y
+    assert set(base64.b64decode(data["colours"])) == {51}
+
+
+@pytest.mark.parametrize("up", [(0.0, 1, 0), (0.0, -1, 0), (0.0, 0, 1), (1.0, -2, 0.5)])
+def test_up_becomes_y(up):
+    up = torch.tensor(up)
+    turn = y_up(up)
+    assert torch.allclose(turn @ up / up.norm(), torch.tensor([0.0, 1.0, 0.0]), atol=1e-6)
+    assert torch.allclose(turn @ turn.T, torch.eye(3), atol=1e-6)
+    assert float(torch.linalg.det(turn)) == pytest.approx(1)
+
+
+def test_up_of_cameras():
+    assert torch.allclose(up_of(camera_rig("ring", count=5)), torch.tensor([0.0, 0, 1]), atol=1e-5)
+    upside_down = camera_rig("ring", count=5).world_to_camera.clone()
+    upside_down[:, :2] *= -1
+    assert up_of(replace(camera_rig("ring", count=5), world_to_camera=upside_down))[2] < -0.99
+
+
+def test_errors_are_coloured_by_kind():
+    """A mesh that is too small leaves red, one that is too large shows blue."""
+    views = some_views(2)
+    mesh = egg()
+    small, _ = silhouette_errors(views.masks, views.cameras, Mesh(mesh.verts * 0.7, mesh.faces))
+    large, agreement = silhouette_errors(views.masks, views.cameras, Mesh(mesh.verts * 1.2, mesh.faces))
+    exact, best = silhouette_errors(views.masks, views.cameras, mesh)
+    assert int(((small[:, 0] - small[:, 2]) > 0.3).sum()) > 20
+    assert int(((large[:, 2] - large[:, 0]) > 0.3).sum()) > 20
+    assert float((exact[:, 0] - exact[:, 2]).abs().max()) < 0.2
+    assert min(best) > 0.97 > max(agreement)
+
+
+def test_a_turntable_shows_the_mesh_upright():
+    verts = egg().verts * torch.tensor([0.2, 0.2, 1.0])  # a stick along Z
+    frames = turntable(Mesh(verts, egg().faces), torch.tensor([0.0, 0, 1]), frames=3, size=32)
+    rows, columns = (frames[1, 0] < 0.89).nonzero().unbind(1)
+    assert rows.max() - rows.min() > 2 * (columns.max() - columns.min())
+
+
+def stop_at(number):
+    def progress(step: Step) -> None:
+        if step.number == number:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+@pytest.mark.parametrize("number", [4, 11, 17])
+def test_a_resumed_fit_ends_where_an_unbroken_one_does(quickly, tmp_path, number):
+    views = some_views()
+    whole = fit_mesh(views, checkpoint=tmp_path / "whole.npz")
+    broken = fit_mesh(views, checkpoint=tmp_path / "broken.npz", progress=stop_at(number))
+    assert len(broken.history) == number + 1
+    resumed = fit_mesh(views, checkpoint=tmp_path / "broken.npz", resume=True)
+    assert torch.equal(resumed.shape.verts, whole.shape.verts)
+    assert torch.equal(resumed.shape.faces, whole.shape.faces)
+    assert [step.loss for step in resumed.history] == [step.loss for step in whole.history]
+    again = fit_mesh(views, checkpoint=tmp_path / "broken.npz", resume=True)  # there is nothing left to do
+    assert torch.equal(again.shape.verts, whole.shape.verts)
+    with pytest.raises(Exception, match="belongs to a fit of other views or settings"):
+        fit_mesh(views, checkpoint=tmp_path / "broken.npz", resume=True, picture_weight=2.0)
+
+
+def test_an_interrupted_fit_is_written_and_says_so(quickly, tmp_path):
+    record = run_fit(some_views(), tmp_path / "out", FitSettings(), progress=stop_at(6))
+    assert record["message"] == "interrupted after 7 of 24 steps"
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == sorted(WRITTEN)
+    assert "This fit has not converged: interrupted" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_fit_that_is_there_is_not_replaced_unasked(quickly, tmp_path, capsys):
+    save_views(some_views(), tmp_path / "scene")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "checkpoint.npz").write_bytes(b"damaged")
+    assert main(["fit", str(tmp_path / "scene"), "-o", str(out)]) == 2
+    assert "pass --resume to go on, --force to begin anew" in capsys.readouterr().err
+    assert main(["fit", str(tmp_path / "scene"), "-o", str(out), "--resume"]) == 2
+    assert "checkpoint.npz: damaged" in capsys.readouterr().err
+    assert main(["fit", str(tmp_path / "scene"), "-o", str(tmp_path / "new"), "--resume"]) == 2
+    assert "begin without --resume" in capsys.readouterr().err
+    assert main(["fit", str(tmp_path / "scene"), "-o", str(out), "--force"]) == 0
+
+
+def turned_away(views):
+    pose = views.cameras.world_to_camera.clone()
+    pose[:, :3] = torch.diag(torch.tensor([-1.0, 1, -1])) @ pose[:, :3]
+    return replace(views, cameras=Cameras(views.cameras.K, pose, 24, 24))
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda v: replace(v, masks=torch.zeros_like(v.masks)), "all masks are empty"),
+        (lambda v: replace(v, masks=torch.ones_like(v.masks)), "all masks are full.* alpha channel"),
+        (turned_away, "no point in space is inside all masks.*camera convention"),
+        (lambda v: v[:1], "1 view leave the depth of the object open; add one from another side"),
+        (lambda v: Views(torch.rand(8, 3, 24, 24), v.cameras), "no masks, and the background has no single colour"),
+    ],
+)
+def test_bad_scenes_get_one_line(tmp_path, capsys, change, message):
+    save_views(change(some_views()), tmp_path / "scene")
+    assert main(["fit", str(tmp_path / "scene"), "-o", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert re.search(message, said), said
+    assert said.count("\n") == 1
+
+
+def test_pictures_of_another_size_than_the_cameras_say(tmp_path, capsys):
+    save_views(some_views(), tmp_path / "scene")
+    file = tmp_path / "scene" / "images" / "0003.png"
+    Image.open(file).resize((20, 24)).save(file)
+    assert main(["fit", str(tmp_path / "scene"), "-o", str(tmp_path / "out")]) == 2
+    assert re.search(r"frames\[3\].*0003.png is 20 x 24 px, but 24 x 24 in the scene file", capsys.readouterr().err)
+
+
+def test_without_alpha_the_background_is_taken_with_a_warning(quickly, tmp_path):
+    views = some_views()
+    save_views(Views(views.images, views.cameras), tmp_path / "scene")
+    with pytest.warns(UserWarning, match="views have no masks"):
+        assert main(["fit", str(tmp_path / "scene"), "-o", str(tmp_path / "out")]) == 0
+    assert json.loads((tmp_path / "out" / "result.json").read_text())["metrics"]["iou"] > 0.8
