@@ -290,7 +290,7 @@ def _add_segments(
             face += 1
 
 
-@kernel
+@kernel(allocates=True)
 def _add_shared(faces, sums, grad):
     """Add the parts of faces shared by segments, in order; the parts of one face follow each other."""
     total = np.zeros(9)

@@ -165,7 +165,7 @@ def _moves_freely(verts, faces, twin, out, v, other, place, longest):
             return True
 
 
-@kernel
+@kernel(allocates=True)
 def _collapse(verts, faces, twin, out, h, longest):
     """Draw both ends of an edge together in its middle, unless that pinches, folds or makes a long edge."""
     t = twin[h]
@@ -206,7 +206,7 @@ def _collapse(verts, faces, twin, out, h, longest):
     return True
 
 
-@kernel
+@kernel(allocates=True)
 def _relax(verts, faces, twin, out, v):
     """Move v within its tangent plane towards the mean of its neighbours."""
     mean, normal, degree = np.zeros(3), np.zeros(3), 0

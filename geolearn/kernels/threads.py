@@ -30,18 +30,23 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_mark_forked)
 
 
-def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+def kernel(function: Callable[..., Any] | None = None, *, allocates: bool = False, **options: Any) -> Any:
     """Decorator, with or without options for `numba.njit`: compile `function` serially, cached on disk.
 
     For the parts that parallel kernels call. Keep caller and callee in one file: the cache on disk is renewed when the
     file of the caller changes, and does not see a change of a callee elsewhere.
 
+    Numba counts the references to every array that a function is given or cuts out of another, in locked instructions
+    of some twenty cycles: half the time of the rasterizer, once. A function that makes no array needs no count, so it
+    gets none (`_nrt` is Numba's switch for that); one that makes arrays says so by `allocates`, and does not compile
+    otherwise.
+
     The test suite's import hook wraps every function of the package in a type check, which Numba cannot compile, so
     the function is unwrapped first.
     """
     if function is None:
-        return functools.partial(kernel, **options)
-    return njit(cache=True, nogil=True, **options)(inspect.unwrap(function))
+        return functools.partial(kernel, allocates=allocates, **options)
+    return njit(cache=True, nogil=True, _nrt=allocates, **options)(inspect.unwrap(function))
 
 
 def parallel_kernel(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -76,7 +76,7 @@ def _side(ax, ay, bx, by, px, py):
     return 1 if side > 0.0 else (-1 if side < 0.0 else 0)
 
 
-@kernel
+@kernel(allocates=True)
 def crossings_above(x, ny, nz, triangles, signs, chosen):
     """Signed crossings in layer x, int32 (ny, nz): the sum from z on up is that of the ray from the cell's centre.
 

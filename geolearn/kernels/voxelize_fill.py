@@ -62,7 +62,7 @@ def _lets_in(outside, free, x, y, other_x, other_y):
     return False
 
 
-@kernel
+@kernel(allocates=True)
 def _flood_outside(free, top, outside):
     """Set in `outside` the free cells that are 6-connected to the space around the grid.
 

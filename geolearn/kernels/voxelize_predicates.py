@@ -67,7 +67,7 @@ def _sign(expansion, length):
     return 1 if expansion[length - 1] > 0.0 else -1
 
 
-@kernel
+@kernel(allocates=True)
 def orientation_2d(ax, ay, bx, by, cx, cy):
     """Sign of (b - a) x (c - a): 1 where a, b, c turn counter-clockwise, 0 where they lie on a line."""
     left, right = (ax - cx) * (by - cy), (ay - cy) * (bx - cx)
@@ -84,7 +84,7 @@ def orientation_2d(ax, ay, bx, by, cx, cy):
     return _sign(terms, length)
 
 
-@kernel
+@kernel(allocates=True)
 def orientation_3d(a, b, c, x, y, z):
     """Sign of ((b - p) x (c - p)) . (a - p) for the point p = (x, y, z): on which side of the plane abc p lies."""
     ax, ay, az, bx, by, bz, cx, cy, cz = (

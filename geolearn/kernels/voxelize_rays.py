@@ -20,7 +20,7 @@ def _part_inside(origin, point, size):
     return first, last
 
 
-@kernel
+@kernel(allocates=True)
 def count_beams(origins, points, hits, misses):
     """Add to `hits` the cell that each beam ends in, and to `misses` the cells that it passes before.
 

@@ -9,7 +9,7 @@ from geolearn.kernels.voxelize_triangle import mark_triangle
 _MASK = (1 << 20) - 1  # three cell indices share an int64
 
 
-@kernel
+@kernel(allocates=True)
 def used_box(verts, faces):
     """The lowest and highest corner (2, 3) of the vertices that faces use."""
     used = np.zeros(len(verts), np.bool_)
@@ -25,7 +25,7 @@ def used_box(verts, faces):
     return box
 
 
-@kernel
+@kernel(allocates=True)
 def to_cells(verts, origin, voxel_size):
     """`(verts - origin) / voxel_size` in float64, (V, 3)."""
     points = np.empty(verts.shape, np.float64)
@@ -35,7 +35,7 @@ def to_cells(verts, origin, voxel_size):
     return points
 
 
-@kernel
+@kernel(allocates=True)
 def _cell_codes(points, shape):
     """x, y, z of the cell whose open cube holds each point, 20 bits each; -1 on a cell boundary or outside."""
     codes = np.empty(len(points), np.int64)
