@@ -4,8 +4,8 @@
 
 Both get the same faces in NDC with the same settings (perspective correction and clipped barycentrics, which are the
 defaults of `MeshRasterizer` with blur) and return the same Fragments, compared in the table; backward is the gradient
-of a random linear loss on depths, barycentrics and distances. They run in turns in one process. PyTorch3D's has one
-thread; ours uses `--threads`. `taskset -c 0` in front measures one core.
+of a random linear loss on depths, barycentrics and distances. They run in turns in one process with `--threads` threads;
+PyTorch3D's backward uses one of them. `taskset -c 0` in front measures one core.
 
 Floor: K hits of a pixel are 28 bytes (int64 face, five float32), which forward has to write and backward to read with
 the gradients, 48 bytes: that over the bandwidth of a plain copy. A hit costs 50 to 100 floating-point operations.
