@@ -89,10 +89,14 @@ class MVCNN(PretrainedModel):
         """
         return self._run(self._images(x), 0, self._after(stage)).unflatten(0, x.shape[:2])
 
+    def parts(self, stage: str) -> list[nn.Module]:
+        """The parts of the backbone that `activations(x, stage)` runs through."""
+        names = self.stages[: self._after(stage)]
+        return [self.backbone if name == "conv" else self.backbone.get_submodule(name) for name in names]
+
     def freeze(self, stage: str) -> None:
         """Leave everything up to the end of `stage` out of training."""
-        for name in self.stages[: self._after(stage)]:
-            part = self.backbone if name == "conv" else self.backbone.get_submodule(name)
+        for part in self.parts(stage):
             part.requires_grad_(False)
 
     def features(

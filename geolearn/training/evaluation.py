@@ -48,19 +48,22 @@ def predict(
     keys: Sequence[str],
     *,
     batch_size: int = 64,
+    start: str | None = None,
 ) -> Predictions:
     """Sum log-probabilities and average descriptors over votes.
 
     Args:
         model: offers `features(x)` and `classify(features)`.
         votes: each maps a slice of samples to their inputs as this vote sees them (a rotation, say).
+        start: the votes give activations of the model after this stage (see `MVCNN.features`) instead of inputs.
     """
     model.eval()
+    how = {} if start is None else {"start": start}
     scores, features, count = None, None, 0
     for vote in votes:
         vote_scores, vote_features = [], []
-        for start in range(0, len(labels), batch_size):
-            described = model.features(vote(slice(start, start + batch_size)))  # type: ignore[operator]
+        for first in range(0, len(labels), batch_size):
+            described = model.features(vote(slice(first, first + batch_size)), **how)  # type: ignore[operator]
             vote_features.append(described)
             vote_scores.append(model.classify(described).log_softmax(1))  # type: ignore[operator]
         scores = torch.cat(vote_scores) + (0 if scores is None else scores)

@@ -104,8 +104,9 @@ def _predict(
     votes: int | None = None,
 ) -> tuple[Predictions, TestSet]:
     """What the model says of a split by its own votes, or by the first `votes` of them."""
-    tested = find_family(record["model"]).test_set(data, split, record, views)
+    tested: TestSet = find_family(record["model"]).test_set(data, split, record, views, model)
     asked: Iterable[Callable[[slice], Tensor]] = tested.votes[:votes]
     if progress:
         asked = require("rich.progress", extra="train").track(asked, f"{split}: {tested.voting}", transient=True)
-    return predict(model, asked, tested.split.labels, tested.split.keys, batch_size=tested.batch_size), tested
+    labels, keys = tested.split.labels, tested.split.keys
+    return predict(model, asked, labels, keys, batch_size=tested.batch_size, start=tested.start), tested

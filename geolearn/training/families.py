@@ -8,10 +8,11 @@ import torch
 
 from geolearn.data import PackedViews, PackedVoxels
 from geolearn.errors import InvalidInputError
-from geolearn.models import MODELS
+from geolearn.models import MODELS, MVCNN
+from geolearn.models.weights import PretrainedModel
 from geolearn.training.recipes import ViewRecipe, VoxelRecipe
 from geolearn.training.task import ClassificationTask, ViewTask
-from geolearn.training.view_data import ViewData, load_views_split, voting_views
+from geolearn.training.view_data import ViewData, keep_activations, load_views_split, voting_activations, voting_views
 from geolearn.training.voxel_data import VoxelData, load_voxels_split, voting_inputs
 from geolearn.typing import Tensor
 
@@ -25,6 +26,7 @@ class TestSet:
         voting: the votes in words.
         batch_size: shapes that are tested at once.
         views: how many views of each shape the votes see, for multi-view networks.
+        start: the votes give what the network makes of its inputs up to this stage, instead of the inputs.
     """
 
     split: PackedVoxels | PackedViews
@@ -32,6 +34,7 @@ class TestSet:
     voting: str
     batch_size: int
     views: int | None = None
+    start: str | None = None
 
 
 class Voxels:
@@ -47,7 +50,9 @@ class Voxels:
         """What a test has to know, kept with the weights."""
         return {name: getattr(recipe, name) for name in ("votes", "vote_mirror", "vote_shift", "vote_scale")}
 
-    def test_set(self, data: str, split: str, record: Mapping[str, Any], views: int | None) -> TestSet:
+    def test_set(
+        self, data: str, split: str, record: Mapping[str, Any], views: int | None, model: PretrainedModel | None = None
+    ) -> TestSet:
         if views is not None:
             raise InvalidInputError("views: the number of views is for multi-view networks; this one looks at voxels")
         voxels = load_voxels_split(data, split)
@@ -74,10 +79,15 @@ class Views:
         return ViewTask(MODELS[name](num_classes=classes, **recipe.model), recipe, weights, seed=seed)  # type: ignore[arg-type]
 
     def notes(self, recipe: ViewRecipe) -> dict[str, Any]:
-        return {name: getattr(recipe, name) for name in ("rig", "size", "fit", "vote_mirror")}
+        return {name: getattr(recipe, name) for name in ("rig", "size", "fit", "vote_mirror", "freeze")}
 
-    def test_set(self, data: str, split: str, record: Mapping[str, Any], views: int | None) -> TestSet:
-        """All views, or `views` of them: evenly spaced ready ones, or so many rendered (see `load_views_split`)."""
+    def test_set(
+        self, data: str, split: str, record: Mapping[str, Any], views: int | None, model: PretrainedModel | None = None
+    ) -> TestSet:
+        """All views, or `views` of them: evenly spaced ready ones, or so many rendered (see `load_views_split`).
+
+        Given the model, what its frozen stages make of the views is computed once and kept, as in training.
+        """
         if views is not None and views < 1:
             raise InvalidInputError(f"views: expected at least 1 view of every shape, got {views}")
         rig, size, fit = record.get("rig", "mvcnn12"), record.get("size", 224), record.get("fit", "sphere")
@@ -88,7 +98,11 @@ class Views:
         if views is not None and views < count:
             chosen, count = torch.arange(views) * count // views, views
         voting = f"{count} view{'s' if count > 1 else ''}{' and their mirror images' if mirror else ''}"
-        return TestSet(pictures, list(voting_views(pictures, mirror, chosen)), voting, 16, count)
+        freeze = record.get("freeze")
+        if freeze is None or not isinstance(model, MVCNN):
+            return TestSet(pictures, list(voting_views(pictures, mirror, chosen)), voting, 16, count)
+        kept = keep_activations(model, pictures, freeze, mirror=mirror)
+        return TestSet(pictures, list(voting_activations(kept, mirror, chosen)), voting, 16, count, freeze)
 
 
 def find_family(model: str) -> Any:

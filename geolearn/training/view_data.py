@@ -118,9 +118,10 @@ def keep_activations(model: MVCNN, split: PackedViews, stage: str, *, mirror: bo
     make = _Activations(model, split, stage, mirror)
     views, channels, height, width = make(0).shape
     shape = (views, channels, height, width)
-    digest = hashlib.sha256(repr((stage, mirror, shape)).encode())
-    for key, value in model.backbone.state_dict().items():
-        digest.update(key.encode() + value.cpu().contiguous().numpy().tobytes())
+    digest = hashlib.sha256(repr((model.config["backbone"], stage, mirror, shape)).encode())
+    for part in model.parts(stage):
+        for key, value in part.state_dict().items():
+            digest.update(key.encode() + value.cpu().contiguous().numpy().tobytes())
     for index in torch.arange(len(split)).split(64):
         digest.update(split.take(index).cpu().contiguous().numpy().tobytes())
     path = cache_folder("activations") / f"{digest.hexdigest()}.npy"
@@ -155,5 +156,20 @@ def voting_views(
         def vote(part: slice, mirrored: bool = mirrored) -> Tensor:
             images = decode_pixels(split.take(everything[part], views))
             return images.flip(-1) if mirrored else images
+
+        yield vote
+
+
+def voting_activations(
+    kept: PackedViews, mirror: bool, views: Int[Tensor, " K"] | None = None
+) -> Iterator[Callable[[slice], Tensor]]:
+    """The same votes from activations that `keep_activations` gave, with the same `mirror`."""
+    everything = torch.arange(len(kept))
+    each = kept.views // 2 if mirror else kept.views
+    chosen = torch.arange(each) if views is None else views
+    for first in range(0, kept.views, each):
+
+        def vote(part: slice, first: int = first) -> Tensor:
+            return kept.take(everything[part], chosen + first).float()
 
         yield vote

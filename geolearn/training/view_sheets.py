@@ -18,6 +18,7 @@ from geolearn.training.saliency import view_saliency
 from geolearn.typing import PathLike, Tensor
 
 COLUMNS = 6
+SHOWN = 1  # of twelve views around a shape the second: the first looks straight at its front or side
 
 
 def view_sheets(
@@ -70,7 +71,8 @@ def _draw_retrieval(views: PackedViews, said: Predictions, shown: Sequence[int],
     figure, axes = grid_of_axes(len(shown), min(COLUMNS + 2, len(said.labels)))
     for row, i in zip(axes, shown, strict=True):
         for column, j in enumerate([i, *order[i, : len(row) - 1].tolist()]):
-            _frame(row[column], views.select([j]).images()[0, 0].mean(0), column, said.labels[j] == said.labels[i])
+            image = views.select([j]).images()[0, min(SHOWN, views.views - 1)].mean(0)
+            _frame(row[column], image, column, said.labels[j] == said.labels[i])
             row[column].set_title(views.classes[int(said.labels[j])], fontsize=7)
         row[0].set_ylabel("query", fontsize=8)
     figure.savefig(path, dpi=110)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-LEAST = {"01_voxels": 60.0}
+LEAST = {"01_voxels": 60.0, "02_views": 80.0}
 
 
 def test_every_example_is_tested():
