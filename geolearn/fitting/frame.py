@@ -30,6 +30,12 @@ class Frame:
         pose[:, :3, 3] = (pose[:, :3, 3] + pose[:, :3, :3] @ self.centre) / self.scale
         return replace(cameras, world_to_camera=pose)
 
+    def world_cameras(self, cameras: Cameras) -> Cameras:
+        """Cameras of the frame in the world, with the same pictures."""
+        pose = cameras.world_to_camera.clone()
+        pose[:, :3, 3] = pose[:, :3, 3] * self.scale - pose[:, :3, :3] @ self.centre
+        return replace(cameras, world_to_camera=pose)
+
 
 def pixel_side(cameras: Cameras, height: int) -> float:
     """What a pixel of pictures of a height covers at the depth of the origin, the median over the cameras."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from geolearn.fitting.camera_offsets import CameraOffsets
 from geolearn.fitting.frame import pixel_side
 from geolearn.fitting.metrics import coverage_iou
 from geolearn.fitting.pace import Turns, falling
@@ -24,6 +25,8 @@ from geolearn.render import render_silhouette
 from geolearn.structures import Cameras, Mesh
 from geolearn.typing import Array, Tensor
 
+CAMERA_RATE = 0.2  # of cameras, radians and sides of the object, as a part of that of the vertices
+
 
 class MeshDescent:
     """A mesh on its way to the targets, in the frame of the fit.
@@ -33,6 +36,7 @@ class MeshDescent:
         phases: the schedule.
         views_per_step, picture_weight: as in `fit_mesh`.
         generator: draws the views.
+        refine_cameras: whether the cameras of the targets move as well.
         spent: seconds, before.
 
     Attributes:
@@ -49,12 +53,14 @@ class MeshDescent:
         views_per_step: int,
         picture_weight: float,
         generator: torch.Generator,
+        refine_cameras: bool = False,
         spent: float = 0.0,
     ) -> None:
         self.mesh, self.targets, self.phases = mesh, targets, tuple(phases)
         self.history: list[Step] = []
         self._weight, self._generator = picture_weight, generator
         self._turns = Turns(len(targets.masks), views_per_step, generator)
+        self._offsets = CameraOffsets(targets.cameras) if refine_cameras else None
         self._number, self._done = 0, 0  # phase, steps of it
         self._before = mesh  # at the end of the phase before
         self._coordinates: Tensor | None = None
@@ -93,6 +99,14 @@ class MeshDescent:
                 self.mesh = self._before
             self.mesh = unfolded(self.mesh)
 
+    @property
+    def cameras(self) -> Cameras:
+        """As they are now."""
+        if self._offsets is None:
+            return self.targets.cameras
+        cameras = self._offsets.cameras()
+        return replace(cameras, world_to_camera=cameras.world_to_camera.detach())
+
     def seconds(self) -> float:
         """Spent on the fit, earlier parts of a resumed one included."""
         return self._spent + time.perf_counter() - self._began
@@ -116,6 +130,8 @@ class MeshDescent:
         self.history = [
             Step(int(row[0]), int(row[1]), row[2], row[3], int(row[4]), row[5]) for row in state["history"].tolist()
         ]
+        if self._offsets is not None:
+            self._offsets.restore(tensors)
         if "coordinates" in tensors:
             self._coordinates = tensors["coordinates"].requires_grad_()
             self._moments = {"step": self._done, "first": tensors["first"], "second": tensors["second"]}
@@ -131,11 +147,14 @@ class MeshDescent:
     ) -> None:
         optimiser.param_groups[0]["lr"] = phase.rate * falling(self._done / phase.steps)
         optimiser.zero_grad()
-        seen = scaled.chosen(self._turns.next())
+        chosen = self._turns.next()
+        seen = self._seen(scaled, chosen)
         mesh = replace(self.mesh, verts=parametrisation.decode(coordinates))
         loss, iou = view_loss(mesh, seen, phase, self._weight)
         loss.backward()
         optimiser.step()
+        if self._offsets is not None:
+            self._offsets.step(chosen, CAMERA_RATE * optimiser.param_groups[0]["lr"])
         self._moments = optimiser.state[coordinates]
         self._done += 1
         number = len(self.history)
@@ -154,9 +173,13 @@ class MeshDescent:
         scaled = self.targets.at(phase.size)
         total = 0.0
         for view in range(len(scaled.masks)):
-            seen = scaled.chosen([view])
-            total += float(view_loss(mesh, seen, phase, self._weight)[0])
+            total += float(view_loss(mesh, self._seen(scaled, [view]), phase, self._weight)[0])
         return total
+
+    def _seen(self, scaled: Targets, chosen: list[int]) -> Targets:
+        """Some of the views, by their cameras as they are now."""
+        seen = scaled.chosen(chosen)
+        return seen if self._offsets is None else replace(seen, cameras=self._offsets.cameras(chosen))
 
     def _state(self) -> dict[str, Any]:
         state = {
@@ -165,6 +188,8 @@ class MeshDescent:
             "before_verts": self._before.verts, "before_faces": self._before.faces,
             "waiting": np.array(self._turns.waiting, np.int64), "generator": self._generator.get_state(),
         }  # fmt: skip
+        if self._offsets is not None:
+            state |= self._offsets.state()
         if self._coordinates is not None and self._moments:
             state["coordinates"] = self._coordinates.detach().clone()
             state |= {"first": self._moments["first"].clone(), "second": self._moments["second"].clone()}

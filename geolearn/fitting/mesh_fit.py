@@ -9,6 +9,8 @@ from dataclasses import replace
 import torch
 
 from geolearn.errors import InvalidInputError
+from geolearn.fitting.camera_offsets import settled
+from geolearn.fitting.camera_refinement import pulled_together
 from geolearn.fitting.checkpoint import Checkpoint
 from geolearn.fitting.frame import Frame
 from geolearn.fitting.hull import visual_hull_mesh
@@ -30,6 +32,7 @@ def fit_mesh(
     schedule: Sequence[Phase] | None = None,
     views_per_step: int = 8,
     picture_weight: float = 1.0,
+    refine_cameras: bool = False,
     checkpoint: PathLike | None = None,
     resume: bool = False,
     progress: Callable[[Step], None] | None = None,
@@ -56,15 +59,18 @@ def fit_mesh(
         schedule: phases; by default those of `coarse_to_fine` for the size of the images.
         views_per_step: how many views a step draws.
         picture_weight: see above.
+        refine_cameras: whether poses are uncertain, by a few degrees, and move with the fit (`CameraOffsets`). Pictures
+            do not say how the world lies; it is chosen so that the refined cameras are closest to the given ones.
+            Needs two views.
         checkpoint: a file that holds the state of the fit, written every half minute, at an interrupt and at the end.
         resume: go on from the checkpoint if it is there; the end is the same as without a break.
         progress: called after every step.
         generator: source of randomness; by default one with seed 0, so that the same views give the same mesh.
 
     Returns:
-        The mesh in the world of the cameras; `metrics` are those of `silhouette_iou` over all views, of `soundness`,
-        and `seconds`. A KeyboardInterrupt ends the fit early; the result is what there is then, or the mesh of the
-        phase before if that fits better, and says so.
+        The mesh in the world of the cameras, and the refined cameras if they were to be; `metrics` are those of
+        `silhouette_iou` over all views, of `soundness`, and `seconds`. A KeyboardInterrupt ends the fit early; the
+        result is what there is then, or the mesh of the phase before if that fits better, and says so.
 
     Raises:
         InvalidInputError: views that show nothing or everywhere something, cameras and masks that do not fit together,
@@ -84,8 +90,17 @@ def fit_mesh(
     phases = coarse_to_fine((views.cameras.height, views.cameras.width)) if schedule is None else tuple(schedule)
     if not phases:
         raise InvalidInputError("schedule: expected at least one phase, got none")
-    world = visual_hull_mesh(targets.masks, targets.cameras) if start is None else start.to("cpu")
-    _check_seen(world, targets)
+    given = targets.cameras
+    if refine_cameras and len(given) < 2:
+        raise InvalidInputError(f"refine_cameras: expected at least two views that show something, got {len(given)}")
+    if start is not None:
+        world = start.to("cpu")
+        _check_seen(world, targets)
+    elif refine_cameras:
+        world, cameras = pulled_together(targets, torch.Generator().manual_seed(0))
+        targets = replace(targets, cameras=cameras)
+    else:
+        world = visual_hull_mesh(targets.masks, given)
     frame = Frame.around(world)
     descent = MeshDescent(
         frame.into(Mesh(world.verts.detach(), world.faces)),
@@ -94,9 +109,10 @@ def fit_mesh(
         views_per_step=views_per_step,
         picture_weight=picture_weight,
         generator=generator,
+        refine_cameras=refine_cameras,
         spent=time.perf_counter() - began,
     )
-    settings = (phases, views_per_step, picture_weight, targets.kind)
+    settings = (phases, views_per_step, picture_weight, targets.kind, refine_cameras)
     keeper = None if checkpoint is None else Checkpoint(checkpoint, _digest(targets, world, settings, generator))
     if keeper is not None and resume and keeper.exists():
         descent.restore(keeper.load())
@@ -116,11 +132,17 @@ def fit_mesh(
         keeper.save(descent.state())
     if stopped:
         descent.keep_the_better()
-    mesh = frame.out_of(descent.mesh)
-    metrics = silhouette_iou(mesh, targets.masks, targets.cameras) | soundness(mesh)
+    mesh, cameras = descent.mesh, given
+    if refine_cameras:
+        mesh, cameras = settled(mesh, descent.cameras, frame.cameras(given))
+        cameras = frame.world_cameras(cameras)
+    mesh = frame.out_of(mesh)
+    metrics = silhouette_iou(mesh, targets.masks, cameras) | soundness(mesh)
     metrics["seconds"] = descent.seconds()
     converged, message = _verdict(descent.history, phases, stopped)
-    return FitResult(mesh, None, tuple(descent.history), metrics, converged, message, start=world)
+    return FitResult(
+        mesh, None, tuple(descent.history), metrics, converged, message, world, cameras if refine_cameras else None
+    )
 
 
 def _check_seen(start: Mesh, targets: Targets) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from geolearn.structures import Mesh, VoxelGrid
+from geolearn.structures import Cameras, Mesh, VoxelGrid
 from geolearn.typing import Tensor
 
 
@@ -38,6 +38,7 @@ class FitResult:
         converged: whether the loss stood still at the end; `message` says by how much it still fell, or
             what stopped it.
         start: the mesh that the fit began with, in the world of the cameras.
+        cameras: of the views that show something, where they were refined.
     """
 
     shape: Mesh | VoxelGrid
@@ -47,3 +48,4 @@ class FitResult:
     converged: bool
     message: str
     start: Mesh | None = None
+    cameras: Cameras | None = None
