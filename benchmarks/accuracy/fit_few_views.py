@@ -29,7 +29,7 @@ from geolearn._optional import require
 from geolearn.data import ShapeDataset
 from geolearn.fitting import FitResult, Step, fit_grid, fit_latent
 from geolearn.models import VoxelVAE
-from geolearn.ops.isosurface import isosurface
+from geolearn.ops.isosurface import voxel_surface
 from geolearn.render import RaySums, camera_rig, render_views
 from geolearn.render.sheets import contact_sheet
 from geolearn.structures import Cameras, Mesh, Views, VoxelGrid
@@ -117,8 +117,7 @@ def figures(results: Sequence[FitResult], chairs: Tensor) -> dict[str, Any]:
 
 
 def surface(grid: Float[Tensor, "R R R"]) -> Mesh:
-    mesh = isosurface(torch.nn.functional.pad(grid, (1,) * 6), 0.5)
-    return Mesh((mesh.verts - 0.5) / RESOLUTION - 0.5, mesh.faces)
+    return voxel_surface(VoxelGrid(grid, torch.full((3,), -0.5), 1 / RESOLUTION))
 
 
 def sheet(chairs: Tensor, masks: Tensor, found: list[list[Tensor]]) -> Float[Tensor, "3 H W"]:

@@ -9,7 +9,7 @@ import tyro
 
 @dataclass(frozen=True)
 class Fit:
-    """Fit a mesh to pictures with known cameras.
+    """Fit a mesh to pictures with known cameras, freely or by a learned decoder.
 
     Reads transforms.json (Blender, instant-ngp, nerfstudio) or a COLMAP text model; the pictures need an alpha channel,
     masks, or a background of one colour. Writes mesh.glb, mesh.obj, mesh.ply, before_after.png, errors.png, loss.png,
@@ -17,10 +17,16 @@ class Fit:
 
     Ctrl-C ends the fit with the best mesh so far and writes all of these; --resume goes on from there.
 
+    With few pictures, a decoder that has learned shapes of one kind fills in what they do not show: --decoder finds the
+    code whose shape has the outlines (result.json holds the code). The world of the cameras is then the decoder's: for
+    voxelvae-chairs the unit cube around the origin, Z up, fronts towards -x.
+
     For example:
         geolearn fit scene/transforms.json -o out/
         geolearn fit scene/transforms.json -o out/ --hold-out 6
         geolearn fit scene/transforms.json -o out/ --resume
+        geolearn fit scene/transforms.json -o out/ --refine-cameras
+        geolearn fit scene/transforms.json -o out/ --decoder voxelvae-chairs
     """
 
     scene: tyro.conf.Positional[Path]
@@ -35,6 +41,10 @@ class Fit:
     """Views drawn at random for every step; time and memory of a step do not depend on how many there are."""
     picture_weight: float = 1.0
     """Weight of the pictures beside the outline."""
+    refine_cameras: bool = False
+    """The poses are uncertain by a few degrees: let them move with the fit."""
+    decoder: str | None = None
+    """Run folder, file or name of the weights of a decoder to fit a code of, with outlines alone."""
     hold_out: int = 0
     """Keep every so many-th view out of the fit, and report how well the mesh explains it."""
     colours: Literal["auto", "yes", "no"] = "auto"
@@ -50,7 +60,8 @@ class Fit:
         from geolearn._optional import require
         from geolearn.errors import InvalidInputError
         from geolearn.io import load_views
-        from geolearn.training.fit_run import CHECKPOINT, FitSettings, figures, run_fit
+        from geolearn.training.fit_report import figures
+        from geolearn.training.fit_run import CHECKPOINT, FitSettings, run_fit
         from geolearn.training.report import markdown_table
 
         present = [name for name in ("result.json", CHECKPOINT) if (self.output / name).exists()]
@@ -59,7 +70,7 @@ class Fit:
                 f"{self.output} holds {', '.join(present)} of a fit; pass --resume to go on, --force to begin anew, or "
                 "another folder"
             )
-        if self.resume and not (self.output / CHECKPOINT).exists():
+        if self.resume and self.decoder is None and not (self.output / CHECKPOINT).exists():
             raise InvalidInputError(f"--resume: {self.output} holds no {CHECKPOINT}; begin without --resume")
         settings = FitSettings(
             self.images,
@@ -68,6 +79,8 @@ class Fit:
             self.seed,
             self.hold_out,
             {"auto": None, "yes": True, "no": False}[self.colours],
+            self.refine_cameras,
+            self.decoder,
         )
         views = load_views(self.scene)
         rich = require("rich.progress", extra="data")

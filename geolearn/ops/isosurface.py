@@ -5,7 +5,7 @@ import itertools
 import torch
 
 from geolearn.errors import InvalidInputError
-from geolearn.structures import Mesh
+from geolearn.structures import Mesh, VoxelGrid
 from geolearn.typing import Float, Int, Tensor
 
 
@@ -42,6 +42,25 @@ def isosurface(values: Float[Tensor, "X Y Z"], level: float) -> Mesh:
     places = torch.stack(torch.unravel_index(ends, values.shape), -1).double()
     verts = places[:, 0] + share * (places[:, 1] - places[:, 0])
     return Mesh(verts.float(), faces)
+
+
+def voxel_surface(grid: VoxelGrid, level: float = 0.5) -> Mesh:
+    """The closed surface where the values at the centres of cells, 0 outside the grid, pass `level` (`isosurface`).
+
+    Args:
+        grid: occupancy or opacities.
+        level: > 0.
+
+    Returns:
+        A mesh in the world of the grid, without faces if no value reaches the level.
+
+    Raises:
+        InvalidInputError: a level of 0 or below, which the outside would be above.
+    """
+    if not level > 0:
+        raise InvalidInputError(f"level: expected more than 0, the value outside the grid, got {level}")
+    mesh = isosurface(torch.nn.functional.pad(grid.values.float(), (1,) * 6), level)
+    return Mesh((mesh.verts - 0.5) * grid.voxel_size + grid.origin, mesh.faces)
 
 
 def _mixed_tetrahedra(values: Tensor, inside: Tensor) -> Int[Tensor, "T 4"]:

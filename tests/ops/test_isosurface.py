@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geolearn.errors import InvalidInputError
-from geolearn.ops.isosurface import isosurface
+from geolearn.ops.isosurface import isosurface, voxel_surface
+from geolearn.structures import VoxelGrid
 
 
 def grid(size):
@@ -62,3 +63,19 @@ def test_nothing_passes_and_too_few_values():
     assert isosurface(torch.zeros(3, 3, 3), 0.5).faces.shape == (0, 3)
     with pytest.raises(InvalidInputError, match="at least 2 x 2 x 2"):
         isosurface(torch.zeros(3, 1, 3), 0.5)
+
+
+def test_a_voxel_at_the_border_is_an_octahedron_around_its_centre():
+    """Half way to the centres of its neighbours, which are 0 inside the grid and outside it; by hand."""
+    values = torch.zeros(4, 4, 4, dtype=torch.bool)
+    values[0, 1, 3] = True
+    mesh = voxel_surface(VoxelGrid(values, torch.tensor([10.0, 20, 30]), 2.0))
+    assert surface(mesh).is_watertight
+    assert ((mesh.bounds[0] + mesh.bounds[1]) / 2).tolist() == pytest.approx([11, 23, 37])
+    assert (mesh.bounds[1] - mesh.bounds[0]).tolist() == pytest.approx([2, 2, 2])
+
+
+def test_voxel_surface_of_nothing_and_of_a_level_that_the_outside_passes():
+    assert len(voxel_surface(VoxelGrid(torch.full((4, 4, 4), 0.4))).faces) == 0
+    with pytest.raises(InvalidInputError, match="level: expected more than 0"):
+        voxel_surface(VoxelGrid(torch.ones(2, 2, 2)), 0.0)

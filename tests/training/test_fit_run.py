@@ -10,12 +10,14 @@ import pytest
 import torch
 
 from geolearn.cli.main import main
-from geolearn.fitting import Phase, Step, fit_mesh, mesh_fit
+from geolearn.fitting import Phase, Step, fit_latent, fit_mesh, mesh_fit
 from geolearn.io import load_mesh, save_views
-from geolearn.ops.isosurface import isosurface
+from geolearn.models import PCADecoder, save_model
+from geolearn.ops.isosurface import isosurface, voxel_surface
 from geolearn.render import camera_rig, render_views
-from geolearn.structures import Cameras, Mesh, Views
-from geolearn.training.fit_run import FitSettings, run_fit
+from geolearn.structures import Cameras, Mesh, Views, VoxelGrid
+from geolearn.training import fit_run
+from geolearn.training.fit_run import FitSettings, as_mesh, run_fit
 from geolearn.training.fit_sheets import silhouette_errors, turntable, up_of
 from geolearn.training.mesh_viewer import mesh_viewer_html, y_up
 
@@ -29,7 +31,8 @@ WRITTEN = (
 
 @pytest.fixture
 def quickly(monkeypatch):
-    monkeypatch.setattr(mesh_fit, "coarse_to_fine", lambda size: QUICK)
+    for module in (mesh_fit, fit_run):
+        monkeypatch.setattr(module, "coarse_to_fine", lambda size: QUICK)
 
 
 def egg():
@@ -158,6 +161,93 @@ def test_a_fit_that_is_there_is_not_replaced_unasked(quickly, tmp_path, capsys):
     assert main(["fit", str(tmp_path / "scene"), "-o", str(tmp_path / "new"), "--resume"]) == 2
     assert "begin without --resume" in capsys.readouterr().err
     assert main(["fit", str(tmp_path / "scene"), "-o", str(out), "--force"]) == 0
+
+
+def test_refined_cameras_are_in_the_record(quickly, tmp_path):
+    views = some_views()
+    record = run_fit(views, tmp_path, FitSettings(refine_cameras=True, colours=False))
+    poses = torch.tensor(record["refined_cameras"]["world_to_camera"])
+    assert not torch.equal(poses, views.cameras.world_to_camera)
+    assert torch.allclose(poses, views.cameras.world_to_camera, atol=0.3)
+    assert 0 < max(record["refined_cameras"]["turned_degrees"]) < 5
+    page = (tmp_path / "report.html").read_text()
+    assert "cameras were turned by" in page
+    assert record["settings"]["refine_cameras"] is True
+
+
+@pytest.fixture
+def boxes(tmp_path):
+    """A decoder of boxes whose sides the code stretches, and views of one whose code is known."""
+    corners = torch.cartesian_prod(*[torch.tensor([-0.3, 0.3])] * 3)
+    sides = [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]]
+    faces = torch.tensor([[side[0], side[k], side[k + 1]] for side in sides for k in (1, 2)])
+    grown = torch.tensor([[1.0, 1, 1], [1.3, 1, 1], [0.7, 1, 1], [1, 1.3, 1], [1, 0.7, 1], [1, 1, 1.3]])
+    decoder = PCADecoder.from_meshes([Mesh(corners * scale, faces) for scale in grown], 3)
+    save_model(decoder, tmp_path / "run" / "model.safetensors")
+    code = torch.tensor([0.8, -1.0, 0.5])
+    truth = Mesh(decoder.verts(code[None])[0], faces)
+    cameras = camera_rig("sphere", count=3, size=48)
+    masks = render_views(truth, cameras, shading="silhouette")
+    save_views(Views(masks, cameras, masks[:, 0]), tmp_path / "scene")
+    return code
+
+
+def test_by_a_decoder_the_code_is_found_and_kept(boxes, tmp_path, capsys):
+    out = tmp_path / "out"
+    scene, run = str(tmp_path / "scene"), str(tmp_path / "run")
+    assert main(["fit", scene, "-o", str(out), "--decoder", run]) == 0
+    assert sorted(file.name for file in out.iterdir()) == sorted(set(WRITTEN) - {"checkpoint.npz"})
+    record = json.loads((out / "result.json").read_text())
+    assert (torch.tensor(record["code"]) - boxes).abs().max() < 0.3
+    assert record["metrics"]["iou"] > 0.94
+    assert record["metrics"]["watertight"] == 1
+    assert record["settings"]["decoder"] == run
+    assert "size of the code" in (out / "report.html").read_text()
+    assert main(["fit", scene, "-o", str(out), "--decoder", run]) == 2
+    assert "pass --resume to go on, --force to begin anew" in capsys.readouterr().err
+    for more in (["--resume"], ["--force", "--refine-cameras"]):
+        assert main(["fit", scene, "-o", str(out), "--decoder", run, *more]) == 2
+        assert "leave resume and refine_cameras out" in capsys.readouterr().err
+
+
+def test_a_decoder_of_grids_gives_a_surface():
+    class Ball(torch.nn.Module):
+        """One number says how large the ball is."""
+
+        code_size = 1
+
+        def forward(self, codes):
+            axis = (torch.arange(24) + 0.5) / 24 - 0.5
+            radius = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij")).norm(dim=0)
+            size = (0.25 + 0.05 * codes)[:, :, None, None, None]
+            return torch.sigmoid((size - radius) * 96)
+
+    ball, cameras = Ball(), camera_rig("sphere", count=3, size=48)
+    masks = render_views(
+        voxel_surface(VoxelGrid(ball(torch.ones(1, 1))[0, 0], torch.full((3,), -0.5), 1 / 24)), cameras
+    )
+    masks = (masks > 0).float()
+    views = Views(masks, cameras, masks[:, 0])
+    result = as_mesh(fit_latent(ball, views), ball, views)
+    assert float((result.shape.verts.norm(dim=1) - 0.3).abs().max()) < 1 / 24  # a cell
+    assert float((result.start.verts.norm(dim=1) - 0.25).abs().max()) < 0.05
+    assert result.metrics["watertight"] == 1
+    assert result.metrics["level"] < 0.5
+    assert result.metrics["iou"] > 0.93
+
+
+@pytest.mark.parametrize(
+    "decoder, message",
+    [
+        ("voxnet-modelnet10", "holds a voxnet, which looks at voxels; expected a decoder"),
+        ("voxelvae-chair", "Did you mean 'voxelvae-chairs'"),
+    ],
+)
+def test_weights_that_decode_nothing(tmp_path, capsys, decoder, message):
+    save_views(some_views(), tmp_path / "scene")
+    assert main(["fit", str(tmp_path / "scene"), "-o", str(tmp_path / "out"), "--decoder", decoder]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def turned_away(views):
