@@ -44,7 +44,8 @@ class Render:
     size: int = 224
     """Pixels a side."""
     shading: Literal["smooth", "flat", "depth", "normals", "silhouette"] = "smooth"
-    """depth: white is near, for pictures only; the values themselves are in `geolearn.render.render_views`."""
+    """flat: for boxes and CAD models, whose edges smooth rounds off. depth: white is near, for pictures; its values
+    come from `geolearn.render.render_views`."""
     background: float = 0.0
     """0 is black, 1 is white; for smooth and flat."""
     up: Literal["auto", "x", "y", "z"] = "auto"
