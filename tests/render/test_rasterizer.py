@@ -233,6 +233,14 @@ def test_a_face_touching_the_camera_plane_is_dropped_not_smeared():
         assert bool((found[0] == -1).all())
 
 
+def test_huge_corners_are_no_mistake():
+    # Their sum is infinite, they are not; what is beside them is still drawn.
+    verts = torch.cat([TRIANGLE, torch.tensor([[3e38, 3e38, 1.0], [3e38, 2e38, 1.0], [2e38, 3e38, 1.0]])])
+    found = rasterize_meshes(mesh(verts, ((0, 1, 2), (3, 4, 5))), 4)
+    assert int((found[0] == 0).sum()) == 6
+    assert int((found[0] == 1).sum()) == 0
+
+
 def mesh_of(verts):
     """Not a `Mesh`, which would refuse infinite vertices."""
     structures = pytest.importorskip("pytorch3d.structures")
