@@ -2,14 +2,18 @@
 
 from dataclasses import replace
 
+import numpy as np
 import torch
+from scipy import sparse
+from scipy.sparse import csgraph
 
 from geolearn.losses import adjacent_faces, mesh_edges
 from geolearn.structures import Mesh
 from geolearn.typing import Bool, Tensor
 
 SLIVER = 1e-3  # 4 sqrt(3) area / sum of squared sides
-ROUNDS = 60
+ROUNDS = 40
+FARTHEST = 1.0  # mean edges
 ROUNDS_PER_RING = 10  # of neighbours that the smoothing takes in as well
 
 
@@ -31,20 +35,51 @@ def unfolded(mesh: Mesh) -> Mesh:
 
     Rounds of one step of umbrella smoothing (Desbrun et al., "Implicit fairing", 1999) of the corners of the faces that
     are flawed then; every tenth round takes in one more ring of neighbours. All other vertices stay where they are, and
-    so does the topology. A few flaws may be left after 60 rounds.
+    so does the topology. Where a flaw would not go, or only by moving a vertex farther than the mean edge is long, all
+    stays as it was: the edge of a thin wing is meant to be sharp, and smoothing would eat the wing.
     """
     edges = mesh_edges(mesh.faces)
-    verts = mesh.verts.detach()
+    before = mesh.verts.detach()
+    verts = before
     for number in range(ROUNDS):
-        folded, degenerate = flawed_faces(replace(mesh, verts=verts))
-        moving = torch.zeros(len(verts), dtype=torch.bool)
-        moving[mesh.faces[folded | degenerate].reshape(-1)] = True
-        if not bool(moving.any()):
+        flawed = _flawed_verts(replace(mesh, verts=verts))
+        if not bool(flawed.any()):
             break
+        moving = flawed
         for _ in range(number // ROUNDS_PER_RING):
-            moving[edges[moving[edges].any(1)].reshape(-1)] = True
+            moving = _wider(moving, edges)
         total = torch.zeros_like(verts)
         total = total.index_add(0, edges[:, 0], verts[edges[:, 1]]).index_add(0, edges[:, 1], verts[edges[:, 0]])
         degree = torch.bincount(edges.reshape(-1), minlength=len(verts)).clamp(min=1)
         verts = torch.where(moving[:, None], (verts + total / degree[:, None]) / 2, verts)
-    return replace(mesh, verts=verts)
+    moved = (verts != before).any(1)
+    if not bool(moved.any()):
+        return mesh
+    farthest = FARTHEST * (before[edges[:, 0]] - before[edges[:, 1]]).norm(dim=1).mean()
+    wrong = _flawed_verts(replace(mesh, verts=verts)) | ((verts - before).norm(dim=1) > farthest)
+    kept = _patches_without(wrong, moved, edges)
+    return replace(mesh, verts=torch.where(kept[:, None], verts, before))
+
+
+def _flawed_verts(mesh: Mesh) -> Bool[Tensor, " V"]:
+    folded, degenerate = flawed_faces(mesh)
+    flawed = torch.zeros(len(mesh.verts), dtype=torch.bool)
+    flawed[mesh.faces[folded | degenerate].reshape(-1)] = True
+    return flawed
+
+
+def _wider(chosen: Bool[Tensor, " V"], edges: Tensor) -> Bool[Tensor, " V"]:
+    """With one ring of neighbours more."""
+    wider = chosen.clone()
+    wider[edges[chosen[edges].any(1)].reshape(-1)] = True
+    return wider
+
+
+def _patches_without(wrong: Tensor, moved: Tensor, edges: Tensor) -> Bool[Tensor, " V"]:
+    """The moved vertices whose patch, connected by edges, touches nothing wrong."""
+    inside = edges[moved[edges].all(1)].numpy()
+    links = sparse.coo_matrix((np.ones(len(inside)), (inside[:, 0], inside[:, 1])), (len(moved), len(moved)))
+    patch = torch.from_numpy(csgraph.connected_components(links, directed=False)[1]).long()
+    bad = torch.zeros(len(moved), dtype=torch.bool)
+    bad[patch[_wider(wrong, edges) & moved]] = True
+    return moved & ~bad[patch]
