@@ -32,6 +32,7 @@ from geolearn.training.report import markdown_table
 
 ROOT = Path(__file__).resolve().parents[2]
 MESHES = ("spot", "bunny", "teapot", "fandisk", "armadillo")
+FILES = {"bunny": "stanford-bunny"}
 KINDS = ("normals", "none")
 SIZE, VIEWS, SAMPLES = 256, 20, 4
 
@@ -99,7 +100,7 @@ def main() -> None:
         with tarfile.open(arguments.data / "meshes_and_softras.tar.xz") as archive:
             archive.extractall(folder, filter="data")
         shapes = {
-            name: load_mesh(Path(folder) / "meshes" / f"{name}.obj").normalised()
+            name: load_mesh(Path(folder) / "meshes" / f"{FILES.get(name, name)}.obj").normalised()
             for name in arguments.meshes.split(",")
         }
     warm = views_of(shapes[arguments.meshes.split(",")[0]])[:4]
