@@ -6,7 +6,7 @@ import pytest
 import torch
 from raster_scenes import Dice, between_edges, plain_hits
 
-from geolearn.render.clipping import clip_faces, unclip
+from geolearn.render.clipping import clip_faces
 from geolearn.render.rasterizer import RasterizeFaces, rasterize_meshes
 from geolearn.structures import Mesh, MeshBatch
 
@@ -44,6 +44,26 @@ def faces_of_hits(corners, blur_radius, perspective_correct, clip):
     return parts, RasterizeFaces.apply(parts.face_verts, first, number, *options)[0]
 
 
+def plain_parts(corners, parts, perspective_correct):
+    """Corners of the parts of faces, and their barycentrics in the whole face, by the equation of a cut."""
+    points, shares = [], []
+    for origin, rows in zip(parts.origin.tolist(), parts.corners.tolist(), strict=True):
+        for row in rows:
+            first, *second = [corner for corner, share in enumerate(row) if share != 0]
+            a = b = corners[origin, first]
+            t = torch.zeros((), dtype=corners.dtype)
+            if second:
+                b = corners[origin, second[0]]
+                t = (a[2] - CUT) / (a[2] - b[2])
+            xy = (1 - t) * a[:2] + t * b[:2]
+            if perspective_correct and second:
+                xy = ((1 - t) * a[:2] * a[2] + t * b[:2] * b[2]) / CUT
+            points.append(torch.cat([xy, ((1 - t) * a[2] + t * b[2])[None]]))
+            unit = torch.eye(3, dtype=corners.dtype)
+            shares.append((1 - t) * unit[first] + (t * unit[second[0]] if second else 0))
+    return torch.stack(points).reshape(-1, 3, 3), torch.stack(shares).reshape(-1, 3, 3)
+
+
 @pytest.mark.parametrize("flags", itertools.product([False, True], repeat=2))
 @pytest.mark.parametrize("blur_radius", [0.0, 1e-3])
 def test_equal_float64_autograd_of_cutting_and_of_the_formula(flags, blur_radius):
@@ -56,12 +76,10 @@ def test_equal_float64_autograd_of_cutting_and_of_the_formula(flags, blur_radius
         assert torch.equal(torch.where(hit, parts.origin[part_of_pixel.clamp(min=0)], -1), pix_to_face)
 
         exact = corners.detach().double().requires_grad_()
-        exact_parts = clip_faces(exact, torch.tensor([len(exact)]), CUT, perspective_correct=flags[0])
-        assert exact_parts is not None
-        depths, barycentrics, distances = plain_hits(exact_parts.face_verts, part_of_pixel, *flags)
-        images = torch.zeros(*part_of_pixel.shape, 3, dtype=torch.float64)
-        images = images.index_put(tuple(torch.nonzero(hit, as_tuple=True)), barycentrics)
-        plain = depths, unclip(part_of_pixel, images, exact_parts)[1][hit], distances
+        exact_parts, within = plain_parts(exact, parts, flags[0])
+        depths, barycentrics, distances = plain_hits(exact_parts, part_of_pixel, *flags)
+        whole = torch.einsum("hij,hi->hj", within[part_of_pixel[hit]], barycentrics)
+        plain = depths, whole, distances
         generator = torch.Generator().manual_seed(seed)
         weights = [torch.rand(output.shape, generator=generator) - 0.5 for output in outputs]
         weights[2][hit] *= ~between_edges(parts.face_verts, part_of_pixel)
