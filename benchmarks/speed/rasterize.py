@@ -10,7 +10,8 @@ PyTorch3D's backward uses one of them. `taskset -c 0` in front measures one core
 Floor: K hits of a pixel are 28 bytes (int64 face, five float32), which forward has to write and backward to read with
 the gradients, 48 bytes: that over the bandwidth of a plain copy. A hit costs 50 to 100 floating-point operations.
 
-Peak memory is that of a process of its own, over what it had before the call. `--write` puts the result into
+Peak memory is that of a process of its own, over what it had before the call: the Fragments, the corners of the faces in
+a row (36 bytes each; PyTorch3D makes them as well) and what the kernels need besides. `--write` puts the result into
 benchmarks/results/.
 """
 
@@ -58,12 +59,15 @@ class Scene:
             "clip_barycentric_coords": True,
         }  # fmt: skip
 
-    def forward(self, rasterize: Any, verts: torch.Tensor | None = None) -> Any:
-        return rasterize(Meshes([self.verts if verts is None else verts], [self.faces]), **self.settings)
+    def meshes(self, verts: torch.Tensor) -> Meshes:
+        return Meshes([verts], [self.faces])
+
+    def forward(self, rasterize: Any) -> Any:
+        return rasterize(self.meshes(self.verts), **self.settings)
 
     def both(self, rasterize: Any) -> torch.Tensor:
         verts = self.verts.clone().requires_grad_()
-        return torch.autograd.grad(self.forward(rasterize, verts)[1:], verts, self.weights)[0]
+        return torch.autograd.grad(rasterize(self.meshes(verts), **self.settings)[1:], verts, self.weights)[0]
 
     @property
     def hits_bytes(self) -> int:
@@ -133,6 +137,7 @@ def growth(cases: list[tuple[int, int]], rounds: int, patience: float, bandwidth
                 "PyTorch3D forward ms": times["PyTorch3D"].columns()["ms (median)"] if "PyTorch3D" in times else "",
                 "ours is faster by": wall,
                 "Fragments MB": f"{scene.hits_bytes / 1e6:.1f}",
+                "corners MB": f"{36 * len(scene.faces) / 1e6:.1f}",
                 "peak MB forward": f"{peaks[0] / 1e6:.1f}",
                 "peak MB both": f"{peaks[1] / 1e6:.1f}",
                 "floor ms": f"{2 * scene.hits_bytes / bandwidth:.2f}",
@@ -189,12 +194,15 @@ def print_peak(level: int, size: int, part: str) -> None:
     small = Scene(0, 16, *CASES["K=10, blur 1e-4"])
     small.both(rasterize_meshes)  # compiles, starts threads
     scene = Scene(level, size, *CASES["K=10, blur 1e-4"])
-    call = scene.forward if part == "forward" else scene.both
+    verts = scene.verts.requires_grad_(part == "both")
+    meshes = scene.meshes(verts)
+    meshes.faces_packed(), meshes.num_faces_per_mesh()  # PyTorch3D's own copies, made before
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far; Linux
     before = memory("VmRSS")
-    kept = call(rasterize_meshes)
+    hits = rasterize_meshes(meshes, **scene.settings)
+    if part == "both":
+        torch.autograd.grad(hits[1:], verts, scene.weights)
     print(memory("VmHWM") - before)
-    del kept
 
 
 def memory(field: str) -> int:

@@ -37,7 +37,7 @@ def rasterize_forward(
     Args:
         face_verts: float32 (F, 3, 3), xy in NDC (+X left, +Y up) and view depth.
         first_face, faces_per_image: int64 (N,), the faces of each image.
-        siblings: int64 (F,), the other half of a face that was clipped into two, or -1.
+        siblings: int64 (F,), the other half of a face that was clipped into two, or -1; (0,) where there are none.
         blur_radius: squared NDC distance up to which a face reaches beyond its edges.
     """
     height, width = size
@@ -162,7 +162,7 @@ def _draw(
     x1, y1, z1 = face_verts[face, 1, 0], face_verts[face, 1, 1], face_verts[face, 1, 2]
     x2, y2, z2 = face_verts[face, 2, 0], face_verts[face, 2, 1], face_verts[face, 2, 2]
     area = np.float32(np.float64(_edge(x2, y2, x0, y0, x1, y1)) + EPSILON)
-    sibling = siblings[face]
+    sibling = siblings[face] if len(siblings) else -1
     # Pixels farther than `reach` outside the line of an edge are farther than the blur from the face: a quick way
     # out for a run of pixels both whose ends are. The slack covers the float32 rounding of the exact test, which
     # decides.

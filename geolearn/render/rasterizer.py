@@ -132,7 +132,7 @@ class RasterizeFaces(torch.autograd.Function):
         from geolearn.kernels.rasterize import rasterize_forward  # late: Numba takes a while to import
 
         if siblings is None:
-            siblings = face_verts.new_full((len(face_verts),), -1, dtype=torch.int64)
+            siblings = torch.empty(0, dtype=torch.int64)
         shape = (len(first_face), *image_size, faces_per_pixel)
         pix_to_face = results.empty(shape, torch.int64)
         zbuf, dists = (results.empty(shape, torch.float32) for _ in range(2))
