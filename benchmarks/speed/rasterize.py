@@ -4,14 +4,14 @@
 
 Both get the same faces in NDC with the same settings (perspective correction and clipped barycentrics, which are the
 defaults of `MeshRasterizer` with blur) and return the same Fragments, compared in the table; backward is the gradient
-of a random linear loss on depths, barycentrics and distances. They run in turns in one process with `--threads` threads;
-PyTorch3D's backward uses one of them. `taskset -c 0` in front measures one core.
+of a random linear loss on depths, barycentrics and distances. They run in turns in one process on `--threads` threads,
+of which PyTorch3D's backward uses one. `taskset -c 0` in front measures one core.
 
 Floor: K hits of a pixel are 28 bytes (int64 face, five float32), which forward has to write and backward to read with
 the gradients, 48 bytes: that over the bandwidth of a plain copy. A hit costs 50 to 100 floating-point operations.
 
-Peak memory is that of a process of its own, over what it had before the call: the Fragments, the corners of the faces in
-a row (36 bytes each; PyTorch3D makes them as well) and what the kernels need besides. `--write` puts the result into
+Peak memory is that of a process of its own, over what it had before the call: the Fragments, the corners of the faces
+in a row (36 bytes each; PyTorch3D makes them as well) and what the kernels need besides. `--write` puts the result into
 benchmarks/results/.
 """
 
