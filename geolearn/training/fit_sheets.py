@@ -21,10 +21,13 @@ def before_after_sheet(views: Views, start: Mesh | None, mesh: Mesh, columns: in
     """Rows: the views, the start of the fit and its end from the same cameras; views spread over all of them."""
     chosen = torch.linspace(0, len(views) - 1, min(columns, len(views))).round().long().tolist()
     some = views[chosen]
-    rows = [_shown(some)]
+    factor = max(1, LARGEST // max(some.cameras.height, some.cameras.width))  # of small pictures, to see what is there
+    size = (factor * some.cameras.height, factor * some.cameras.width)
+    rows = [torch.nn.functional.interpolate(_shown(some), size=size)]
     for shape in (start, mesh):
         if shape is not None:
-            rows.append(_light(shape, some.cameras))
+            light = render_views(shape, some.cameras, size, "smooth", background=BACKGROUND)
+            rows.append(light.expand(-1, 3, -1, -1))
     return contact_sheet(_small(torch.cat(rows)), len(chosen), background=1.0)
 
 
