@@ -14,8 +14,8 @@ def main(epochs: int = 8) -> float:
     """Teach a pretrained image network the names of procedural shapes; returns its accuracy on shapes it never saw."""
     torch.manual_seed(0)
     render = RenderViews("mvcnn12", 64, fit="sphere")  # twelve cameras around the upright shape
-    train = ShapeDataset("procedural", "train", count=260, representation=render).packed_views()
-    test = ShapeDataset("procedural", "test", count=130, representation=render).packed_views()
+    train = ShapeDataset("procedural", "train", count=195, representation=render).packed_views()
+    test = ShapeDataset("procedural", "test", count=104, representation=render).packed_views()
 
     net = MVCNN(len(train.classes), backbone="tf_efficientnet_lite0", pretrained="offline", pool_at="conv").eval()
     net.freeze("conv")  # only the classifier learns, so what the rest makes of every view is computed once

@@ -111,6 +111,10 @@ class MVCNN(PretrainedModel):
         first = 0 if start is None else self._after(start)
         if first > self.pool_after:
             raise InvalidInputError(f"start: {start} comes after the views are pooled (at {self.pool_at})")
+        if start is not None and (x.ndim < 3 or x.shape[1] == 0):
+            raise InvalidInputError(
+                f"x: expected activations (B, V, ...) after {start} with at least one view, got {tuple(x.shape)}"
+            )
         views = x.shape[:2]
         h = self._images(x) if start is None else x.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         h = self._run(h, first, self.pool_after)

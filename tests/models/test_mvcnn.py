@@ -1,12 +1,15 @@
 """MVCNN: pooling at any place, any order and number of views, cached activations, offline weights."""
 
+import io
 import itertools
+import tarfile
 
+import numpy as np
 import pytest
 import torch
 
 from geolearn.errors import InvalidInputError, UnknownNameError
-from geolearn.models import MVCNN
+from geolearn.models import MVCNN, load_model
 from geolearn.models.mvcnn import OFFLINE
 
 timm = pytest.importorskip("timm", reason="needs the extra [backbones]")
@@ -99,6 +102,20 @@ def test_bad_views(shape, message):
         model()(torch.zeros(shape))
 
 
+def test_a_shape_without_views_is_refused_and_a_batch_without_shapes_is_not(as_installed):
+    mask = torch.tensor([[True, True, False], [False, False, False]])
+    with pytest.raises(
+        InvalidInputError, match=r"shapes \[1\] of the batch have no view; every shape needs at least one"
+    ):
+        model()(views(2, 3), mask)
+    with pytest.raises(InvalidInputError, match=r"mask: expected \(2, 3\), got \(2, 4\)"):
+        model()(views(2, 3), torch.ones(2, 4, dtype=torch.bool))
+    kept = model().activations(views(2, 3), "layer2")
+    with pytest.raises(InvalidInputError, match=r"after layer2 with at least one view, got \(2, 0, 128"):
+        model()(kept[:, :0], start="layer2")
+    assert model()(views(0, 3)).shape == (0, 5)
+
+
 def test_bad_names():
     with pytest.raises(UnknownNameError, match="backbone"):
         model(backbone="resnet81")
@@ -106,3 +123,23 @@ def test_bad_names():
         model(pool_at="layer9")
     with pytest.raises(InvalidInputError, match="offline"):
         model(pretrained="offline")
+
+
+def test_shipped_weights_know_the_test_shapes_of_modelnet10_views(real_data):
+    archive = real_data / "views12_modelnet10_subset.tar"
+    if not archive.is_file():
+        pytest.skip(f"{archive.name} is not here")
+    image = pytest.importorskip("PIL.Image")
+    net, record = load_model("mvcnn-modelnet10-views")
+    assert isinstance(net, MVCNN)
+    pictures, labels = [], []
+    with tarfile.open(archive) as files:
+        for label, name in enumerate(record["classes"]):
+            for number in range(1, 21, 4):
+                shape = [f"dataset/test/{name}/{number}/{number}_{view:03d}.png" for view in range(1, 13)]
+                read = [np.asarray(image.open(io.BytesIO(files.extractfile(file).read()))) for file in shape]
+                pictures.append(torch.from_numpy(np.stack(read))[:, None])
+                labels.append(label)
+    with torch.inference_mode():
+        said = torch.cat([net(shape[None] / 255).argmax(1) for shape in pictures])
+    assert float((said == torch.tensor(labels)).float().mean()) > 0.8
