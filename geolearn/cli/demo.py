@@ -11,7 +11,8 @@ import tyro
 class Demo:
     """The main job, end to end, on shapes that geolearn makes itself: nothing to download.
 
-    Makes procedural shapes, voxelizes them, trains a voxel network, tests it, and writes a report with pictures.
+    Makes procedural shapes, trains and tests a voxel network on their voxels and a multi-view network on their
+    pictures, fits a mesh to pictures of one of them, and writes a report with pictures.
     """
 
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("out/demo")

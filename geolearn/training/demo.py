@@ -6,59 +6,123 @@ from typing import Any
 
 import torch
 
+from geolearn._optional import require
 from geolearn.data import RenderViews, ShapeDataset
+from geolearn.fitting import surface_agreement
+from geolearn.io import load_mesh
 from geolearn.io.files import write_whole
 from geolearn.io.images import png_bytes
+from geolearn.render import camera_rig, render_views
 from geolearn.render.sheets import contact_sheet
-from geolearn.structures import Mesh
+from geolearn.structures import Mesh, Views
+from geolearn.training.evaluation import Predictions
 from geolearn.training.experiments import evaluate, make_run
+from geolearn.training.fit_run import CHECKPOINT, FitSettings, run_fit
+from geolearn.training.mesh_viewer import mesh_viewer_html
 from geolearn.training.plots import plot_meshes
 from geolearn.training.report import Report, evaluation_report
 from geolearn.training.runs import train
+from geolearn.training.view_sheets import view_sheets
+
+DATA = "procedural"
+FITTED = "chair"  # the first test shape of this class
+FIT_VIEWS, FIT_SIZE = 16, 96
+FAMILIES = {"voxel network": ("voxnet", "turned"), "multi-view network": ("mvcnn", "frozen")}
 
 
 def run_demo(folder: Path, *, epochs: int) -> tuple[list[dict[str, Any]], Path]:
-    """Train and test VoxNet on the procedural shapes; returns the table and the path of the page."""
+    """Train and test every family on the procedural shapes; returns the table and the path of the page."""
     folder.mkdir(parents=True, exist_ok=True)
-    run = make_run("voxnet", "procedural", "turned", epochs=epochs)
-    run_folder = folder / "voxnet"
-    if not (run_folder / "result.json").is_file():
-        train(run, run_folder, resume=(run_folder / "config.json").is_file())
-    report, predictions = evaluate(run_folder, "procedural", progress=True)
-    evaluation_report(report, run_folder / "evaluation")
-    trained = json.loads((run_folder / "result.json").read_text(encoding="utf-8"))
-
-    dataset = ShapeDataset("procedural", "test")
-    said = predictions.scores.argmax(1).tolist()
-    shown = [
-        next(i for i, label in enumerate(dataset.labels.tolist()) if label == k) for k in range(len(dataset.classes))
-    ]
-    meshes: list[tuple[Mesh, str]] = []
-    for i in shown:
-        sample = dataset[i]
-        truth, guess = dataset.classes[sample.label], dataset.classes[said[i]]
-        meshes.append((sample.data, truth if truth == guess else f"{truth}, taken for {guess}"))
-    plot_meshes(meshes, folder / "shapes.png")
+    rows, said = [], []
+    for family, (model, recipe) in FAMILIES.items():
+        row, predictions = _learn(family, model, recipe, folder / model, epochs)
+        rows.append(row)
+        said.append(predictions)
+    row, fitted = _fit(folder / "fit")
+    rows.append(row)
+    meshes = _plot_shapes(folder / "shapes.png", said[0])
     look = RenderViews("mvcnn12", 72, fit="sphere")
-    sheet = contact_sheet(torch.cat([look(mesh) for mesh, _ in meshes]), len(look.cameras()), background=0.4)
+    sheet = contact_sheet(torch.cat([look(mesh) for mesh in meshes]), len(look.cameras()), background=0.4)
     write_whole(folder / "views.png", png_bytes(sheet.movedim(0, -1).numpy()))
 
-    rows = [
-        {
-            "family": "voxel network",
-            "model": f"voxnet ({trained['parameters']:,} parameters)",
-            "figure": "class accuracy %",
-            "value": report["class_accuracy"],
-            "test shapes": report["num_samples"],
-            "seconds": round(trained["seconds"]),
-        }
-    ]
     page = Report("geolearn demo")
-    page.text("Procedural shapes, voxelized at 32^3; every figure is on shapes that training never saw.")
+    page.text("Procedural shapes; every figure is on shapes that training never saw.")
     page.table(rows)
-    page.picture(folder / "shapes.png", "One test shape of every class, coloured by part, and what the network said")
-    page.picture(folder / "views.png", "The same shapes from the 12 cameras of a multi-view network")
-    page.picture(run_folder / "curves.png", "Training")
-    page.picture(run_folder / "evaluation" / "confusion.png", "Confusion: rows are true classes, columns predictions")
+    page.picture(folder / "shapes.png", "One test shape of every class, coloured by part, and what the voxels said")
+    page.picture(folder / "views.png", "The same shapes from the 12 cameras of the multi-view network")
+    for family, (model, _) in FAMILIES.items():
+        page.heading(family)
+        page.picture(folder / model / "curves.png", "Training")
+        page.picture(folder / model / "evaluation" / "confusion.png", "Rows are true classes, columns predictions")
+    page.picture(folder / "mvcnn" / "evaluation" / "saliency.png", "The views and pixels (red) that decided")
+    page.picture(folder / "mvcnn" / "evaluation" / "retrieval.png", "A query (left) and the nearest other shapes")
+    page.heading("shape fitting")
+    page.text(f"A {FITTED} from {FIT_VIEWS} pictures of {FIT_SIZE} px of its normals, by their cameras alone:")
+    page.raw(mesh_viewer_html(fitted, up=torch.tensor([0.0, 0.0, 1.0])))
+    page.picture(folder / "fit" / "before_after.png", "Pictures; the hull of their outlines, where it began; the fit")
     page.write(folder / "report.html")
     return rows, folder / "report.html"
+
+
+def _learn(family: str, model: str, recipe: str, folder: Path, epochs: int) -> tuple[dict[str, Any], Predictions]:
+    """Train, unless that is done, and test; a row of the table."""
+    run = make_run(model, DATA, recipe, epochs=epochs)
+    if not (folder / "result.json").is_file():
+        train(run, folder, resume=(folder / "config.json").is_file())
+    report, predictions = evaluate(folder, DATA, progress=True)
+    evaluated = folder / "evaluation"
+    evaluation_report(report, evaluated, view_sheets(folder, DATA, predictions, evaluated))
+    trained = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    row = {
+        "family": family,
+        "model": f"{model} ({trained['parameters']:,} parameters)",
+        "figure": "class accuracy %",
+        "value": report["class_accuracy"],
+        "test shapes": report["num_samples"],
+        "seconds": round(trained["seconds"]),
+    }
+    return row, predictions
+
+
+def _fit(folder: Path) -> tuple[dict[str, Any], Mesh]:
+    """Fit a test shape to pictures of it, unless that is done; a row of the table, and the mesh."""
+    dataset = ShapeDataset(DATA, "test")
+    shape = dataset[dataset.labels.tolist().index(dataset.classes.index(FITTED))].data.normalised()
+    result = folder / "result.json"
+    record = json.loads(result.read_text(encoding="utf-8")) if result.is_file() else None
+    if record is None or record["steps"] < record["planned_steps"]:
+        cameras = camera_rig("sphere", count=FIT_VIEWS, size=FIT_SIZE)
+        masks = render_views(shape, cameras, 4 * FIT_SIZE, "silhouette")
+        masks = torch.nn.functional.avg_pool2d(masks, 4)[:, 0]
+        views = Views(render_views(shape, cameras, shading="normals"), cameras, masks)
+        going_on = (folder / CHECKPOINT).is_file()
+        with require("rich.progress", extra="train").Progress(transient=True) as bar:
+            task = bar.add_task(f"fitting a {FITTED}", total=None)
+            record = run_fit(
+                views, folder, FitSettings(), title=f"Fit of a {FITTED}", resume=going_on,
+                progress=lambda step: bar.update(task, completed=step.number + 1, total=step.total),
+            )  # fmt: skip
+    mesh = load_mesh(folder / "mesh.ply")
+    agreement = surface_agreement(mesh, shape, generator=torch.Generator().manual_seed(0))
+    row = {
+        "family": "shape fitting",
+        "model": f"fit_mesh ({int(record['metrics']['faces']):,} faces)",
+        "figure": "F-score at 1 % of the diagonal, %",
+        "value": 100 * agreement["f_score"],
+        "test shapes": 1,
+        "seconds": round(record["metrics"]["seconds"]),
+    }
+    return row, mesh
+
+
+def _plot_shapes(path: Path, predictions: Predictions) -> list[Mesh]:
+    """Draw one test shape of every class, with what was said of it; returns the shapes."""
+    dataset = ShapeDataset(DATA, "test")
+    labels, said = dataset.labels.tolist(), predictions.scores.argmax(1).tolist()
+    captioned: list[tuple[Mesh, str]] = []
+    for i in (labels.index(k) for k in range(len(dataset.classes))):
+        sample = dataset[i]
+        truth, guess = dataset.classes[sample.label], dataset.classes[said[i]]
+        captioned.append((sample.data, truth if truth == guess else f"{truth}, taken for {guess}"))
+    plot_meshes(captioned, path)
+    return [mesh for mesh, _ in captioned]
