@@ -46,7 +46,8 @@ def kernel(function: Callable[..., Any] | None = None, *, allocates: bool = Fals
     """
     if function is None:
         return functools.partial(kernel, allocates=allocates, **options)
-    return njit(cache=True, nogil=True, _nrt=allocates, **options)(inspect.unwrap(function))
+    compiled = njit(cache=True, nogil=True, _nrt=allocates, **options)  # type: ignore[call-overload]
+    return compiled(inspect.unwrap(function))
 
 
 def parallel_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
