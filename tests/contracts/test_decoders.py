@@ -24,7 +24,7 @@ def ball_of_codes() -> SDFDecoder:
     generator = torch.Generator().manual_seed(0)
     optimiser = torch.optim.Adam(decoder.parameters(), lr=1e-2)
     radii = torch.tensor([0.2, 0.25, 0.3, 0.35])
-    for _ in range(60):
+    for _ in range(200):
         points = torch.rand(4, 200, 3, generator=generator) - 0.5
         optimiser.zero_grad()
         decoder.training_loss(torch.arange(4), points, points.norm(dim=2) - radii[:, None]).backward()
