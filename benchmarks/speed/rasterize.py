@@ -19,7 +19,6 @@ import argparse
 import subprocess
 import sys
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import timing
@@ -197,18 +196,13 @@ def print_peak(level: int, size: int, part: str) -> None:
     verts = scene.verts.requires_grad_(part == "both")
     meshes = scene.meshes(verts)
     meshes.faces_packed(), meshes.num_faces_per_mesh()  # PyTorch3D's own copies, made before
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far; Linux
-    before = memory("VmRSS")
-    hits = rasterize_meshes(meshes, **scene.settings)
-    if part == "both":
-        torch.autograd.grad(hits[1:], verts, scene.weights)
-    print(memory("VmHWM") - before)
 
+    def call() -> None:
+        hits = rasterize_meshes(meshes, **scene.settings)
+        if part == "both":
+            torch.autograd.grad(hits[1:], verts, scene.weights)
 
-def memory(field: str) -> int:
-    """Bytes of this process: VmRSS now, VmHWM at most."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
-    return 1024 * int(line.split()[1])
+    print(timing.peak_bytes(call))
 
 
 def main() -> None:

@@ -76,6 +76,25 @@ def bytes_per_ms() -> float:
     return 2 * source.size / times["copy"].median
 
 
+def peak_bytes(call: Callable[[], Any]) -> int:
+    """Bytes that a call needs at most over what the process holds before it; Linux.
+
+    Memory that was freed before and kept by the allocator counts as held, so measure in a fresh process.
+    """
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    before = _memory("VmRSS")
+    result = call()  # held until the peak is read
+    peak = _memory("VmHWM") - before
+    del result
+    return peak
+
+
+def _memory(field: str) -> int:
+    """Bytes of this process: VmRSS now, VmHWM at most."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
+    return 1024 * int(line.split()[1])
+
+
 def report(text: str, bandwidth: float, rounds: int, name: str | None) -> None:
     """Print the text and what it was measured on; with a name, write it to benchmarks/results/`name`_speed.md."""
     environment = {**describe_environment(), "copy": f"{bandwidth / 1e6:.1f} GB/s", "rounds": rounds}
