@@ -32,7 +32,7 @@ def variants(recipe: VoxelRecipe) -> dict[str, VoxelRecipe]:
         "the recipe": recipe,
         "no stretching": replace(recipe, augment=replace(augment, scale=0.0)),
         "no shifts": replace(recipe, augment=replace(augment, shift=0)),
-        "no mirroring": replace(recipe, augment=replace(augment, mirror=False)),
+        "no mirroring": replace(recipe, vote_mirror=False, augment=replace(augment, mirror=False)),
         "no jitter of the angle": replace(recipe, augment=replace(augment, jitter_rad=0.0)),
         "any angle, 12 voted": replace(recipe, votes=12, augment=replace(augment, rotations=0)),
         "classes weigh by their samples": replace(recipe, class_balance=0.0),
