@@ -47,6 +47,7 @@ class Descent:
         self.phases: list[int] = []
         self.seconds: list[float] = []
         self.interrupted = False
+        self._views = views
         self._turns = Turns(views, views_per_step, generator)
         self._began = time.perf_counter()
 
@@ -62,9 +63,11 @@ class Descent:
     ) -> Tensor:
         """`steps` steps of gradient descent from `variables`, (B * best_of, ...); where they ended.
 
-        Of the `best_of` candidates of a shape the best is recorded.
+        Of the `best_of` candidates of a shape the best is recorded. After an interrupt, every candidate that has less
+        loss in all views where the stage began is given back as it was there.
         """
-        variables = variables.detach().clone().requires_grad_()
+        start = variables.detach()
+        variables = start.clone().requires_grad_()
         optimiser = torch.optim.Adam([variables], rate)
         try:
             for step in range(0 if self.interrupted else steps):
@@ -77,6 +80,7 @@ class Descent:
                 self._record(found, phase, best_of)
         except KeyboardInterrupt:
             self.interrupted = True
+            return self._better(start, variables.detach(), objective)
         return variables.detach()
 
     def history(self, shape: int) -> tuple[Step, ...]:
@@ -97,6 +101,13 @@ class Descent:
 
     def elapsed(self) -> float:
         return time.perf_counter() - self._began
+
+    @torch.no_grad()
+    def _better(self, before: Tensor, now: Tensor, objective: Callable[[Tensor, list[int]], Objective]) -> Tensor:
+        """Candidate by candidate, the one of the two with less loss in all views."""
+        everything = list(range(self._views))
+        kept = objective(now, everything).loss <= objective(before, everything).loss
+        return torch.where(kept.view(-1, *[1] * (now.ndim - 1)), now, before)
 
     def _record(self, found: Objective, phase: int, best_of: int) -> None:
         losses, best = found.loss.detach().reshape(-1, best_of).min(1)

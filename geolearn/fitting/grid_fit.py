@@ -66,7 +66,7 @@ def fit_grid(  # type: ignore[reportInconsistentOverload]  # options of the over
     Returns:
         A `VoxelGrid` of opacities in the world of the cameras, or one result per shape. `metrics`: `iou` (both cut at
         1/2) and `coverage_iou` of the silhouettes over all views, `seconds` of the whole call. A KeyboardInterrupt ends
-        the fit early; the result is what there is then, and says so.
+        the fit early; the result is what there is then, or the beginning if that fits better, and says so.
 
     Raises:
         InvalidInputError: views that show nothing or everywhere something, cameras that do not fit together or see

@@ -72,7 +72,7 @@ def fit_latent(  # type: ignore[reportInconsistentOverload]  # options of the ov
         refinement); or one result per shape. `metrics`: `iou` (cut at 1/2) and `coverage_iou` of the silhouettes over
         all views, `code_norm` = |z| / sqrt(D), which is about 1 or less for shapes that the decoder knows, and
         `seconds` of the whole call. `converged` says whether the loss stood still. A KeyboardInterrupt ends the fit
-        early; the result is what there is then, and says so.
+        early; the result is what there is then, or where its stage began if that fits better, and says so.
 
     Raises:
         InvalidInputError: a decoder without the contract, views that show nothing or everywhere something, cameras that

@@ -134,7 +134,8 @@ RECIPES.register("voxresnet/turned")(replace(_TURNED, epochs=30))
 
 _OFFLINE = {"pretrained": "offline", "pool_at": "descriptor", "dropout": 0.3}
 _LITE0 = {"backbone": "tf_efficientnet_lite0", **_OFFLINE}
-_LITE2 = {"backbone": "tf_efficientnet_lite2", "image_size": 168, **_OFFLINE}
+_LITE2 = {"backbone": "tf_efficientnet_lite2", **_OFFLINE}
+_SIDE = 168  # pixels: ready pictures are scaled to it, meshes rendered at it
 # For two cores: all of a pretrained network but its last stage is left as it is and computed once. What each choice
 # brings on held-out training shapes is measured by benchmarks/accuracy/mvcnn_recipe.py. Train it in float32: on CPU the
 # gradient of depthwise convolutions takes longer in bfloat16.
@@ -144,23 +145,23 @@ _LAST_STAGE = ViewRecipe(
     batch_size=16,
     learning_rate=1e-3,
     ema_decay=0.99,
-    model=_LITE2,
+    model={**_LITE2, "image_size": _SIDE},
     augment=ViewAugment(mirror=True, views=6),
-    size=168,
+    size=_SIDE,
     freeze="blocks.5",
 )
 RECIPES.register("mvcnn/best")(_LAST_STAGE)
 # What pooling inside the network is compared with: learn from single views, average their descriptors afterwards.
 RECIPES.register("mvcnn/single")(
-    replace(_LAST_STAGE, single_view_epochs=_LAST_STAGE.epochs, model={**_LITE2, "pooling": "mean"})
+    replace(_LAST_STAGE, single_view_epochs=_LAST_STAGE.epochs, model={**_LAST_STAGE.model, "pooling": "mean"})
 )
 # The smaller backbone: a third of the time.
 RECIPES.register("mvcnn/small")(replace(_LAST_STAGE, size=112, model=_LITE0))
 # For shapes without an up axis: some of 80 views from all around, rolled by quarter turns, others each time.
 RECIPES.register("mvcnn/turned")(
     replace(
-        _LAST_STAGE, epochs=30, size=112, model={**_LITE2, "image_size": None}, rig="mvcnn80",
-        augment=ViewAugment(mirror=False, views=12), vote_mirror=False,
+        _LAST_STAGE, epochs=30, size=112, model=_LITE2, rig="mvcnn80", augment=ViewAugment(mirror=False, views=12),
+        vote_mirror=False,
     )
 )  # fmt: skip
 # Nothing but the classifier is trained: seconds, once the small pictures have been through the network.

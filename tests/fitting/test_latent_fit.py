@@ -109,6 +109,15 @@ class TestLatent:
         assert result.message == "interrupted after 10 of 160 steps"
         assert result.metrics["iou"] > 0.5
 
+    @pytest.mark.parametrize("rate, kept", [(0.05, False), (50.0, True)])
+    def test_interrupt_keeps_the_beginning_where_that_is_better(self, rate, kept):
+        def stop(step):
+            if step.number == 1:
+                raise KeyboardInterrupt
+
+        result = fit_latent(SoftBoxes(), views_of(), starts=1, draws=0, rate=rate, refine=False, progress=stop)
+        assert torch.equal(result.code, torch.zeros(3)) == kept
+
     def test_the_decoder_is_left_as_it_was(self):
         decoder = nn.Sequential(SoftBoxes(8), nn.BatchNorm3d(1), nn.Sigmoid())
         decoder.code_size = 3

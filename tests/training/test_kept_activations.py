@@ -57,3 +57,7 @@ def test_only_the_stages_up_to_there_and_the_pictures_decide_what_is_kept(tmp_pa
         model.backbone.blocks[1][0].conv_exp.weight += 1
     assert files(model, split) == 2
     assert files(model, replace(split, pixels=255 - split.pixels)) == 3
+    model.image_size = 2 * split.pixels.shape[-1] - 1  # as many activations for both sizes
+    assert files(model, split) == 4
+    model.image_size += 1
+    assert files(model, split) == 5
