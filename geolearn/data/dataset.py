@@ -145,17 +145,17 @@ class ShapeDataset(Dataset[Sample]):
     def packed_views(self, *, jobs: int = 1, backend: str = "loky", progress: bool | None = None) -> PackedViews:
         """The whole split as 8-bit pictures, mapped from a file rather than held in memory, for `ViewBatches`.
 
-        For datasets of pictures at once; meshes are rendered by the dataset's `RenderViews`, once for all splits that
-        come out of training, and kept in the cache as one file. Arguments as for `prepare_dataset`.
+        For datasets of pictures at once; meshes and grids are rendered by the dataset's `RenderViews`, once for all
+        splits that come out of training, and kept in the cache as one file. Arguments as for `prepare_dataset`.
         """
         representation = self.representation
         if isinstance(self.source, ViewSource) and representation is None:
             pixels, rows = self.source.pixels, self.source.rows(self.keys)
             return PackedViews(pixels, self.labels, tuple(self.keys), self.classes, rows)
-        if isinstance(self.source, VoxelSource | ViewSource) or not isinstance(representation, RenderViews):
+        if isinstance(self.source, ViewSource) or not isinstance(representation, RenderViews):
             raise InvalidInputError(
-                "representation: packed_views() needs RenderViews where a dataset holds meshes and None where it holds "
-                f"views; {self.name} is of kind {self.manifest.kind}, got {representation}"
+                "representation: packed_views() needs RenderViews where a dataset holds meshes or grids and None where "
+                f"it holds views; {self.name} is of kind {self.manifest.kind}, got {representation}"
             )
         render = _RenderOne(self.source, representation)
         title, workers = f"rendering {self.name}", Workers(jobs, backend, progress)

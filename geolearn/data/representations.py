@@ -5,7 +5,7 @@ what the cache relies on.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import torch
@@ -13,13 +13,12 @@ from torch.nn import functional as F
 
 from geolearn.data.packed_views import decode_pixels
 from geolearn.errors import InvalidInputError, unknown_name
+from geolearn.ops.isosurface import smooth_surface
 from geolearn.render import camera_rig, render_views
-from geolearn.render.rigs import CUBE_RADIUS
+from geolearn.render.rigs import FITS, framed
 from geolearn.render.views import SHADINGS
 from geolearn.structures import Cameras, Mesh, VoxelGrid
 from geolearn.typing import Float, Shaped, Tensor
-
-FITS = ("cube", "sphere", "none")
 
 
 class Representation(Protocol):
@@ -75,6 +74,8 @@ class SamplePoints:
 class RenderViews:
     """Pictures from the cameras of a rig: float32 (V, C, H, W), see `geolearn.render.render_views` and `camera_rig`.
 
+    A grid is shown by the surface of its occupied cells, without most of their steps (`smooth_surface`).
+
     One framing rule for all shapes: the mesh is scaled into the unit cube (its box centred, the longest side 1), and
     the cameras know nothing of it. They leave room for a full cube, so most shapes stay in the middle of the picture;
     `fit="sphere"` scales further, until the farthest vertex lies on the sphere around the unit cube: shapes are larger
@@ -91,6 +92,7 @@ class RenderViews:
         fov_rad, distance: see `camera_rig`; a smaller distance than its own zooms in and may cut shapes off.
         ambient, diffuse, background: see `render_views`.
         fit: "cube", "sphere" or "none", see above.
+        antialias: every pixel is the average of so many times so many; 1 shows what its centre sees.
     """
 
     rig: str = "mvcnn12"
@@ -104,10 +106,11 @@ class RenderViews:
     diffuse: float = 0.6
     background: float = 0.0
     fit: Literal["cube", "sphere", "none"] = "cube"
+    antialias: int = 1
 
     def __post_init__(self) -> None:
-        if self.size < 1:
-            raise InvalidInputError(f"size: expected at least 1 pixel, got {self.size}")
+        if self.size < 1 or self.antialias < 1:
+            raise InvalidInputError(f"size, antialias: expected at least 1, got {self.size}, {self.antialias}")
         if self.shading not in SHADINGS:
             raise unknown_name("shading", self.shading, SHADINGS)
         if min(self.ambient, self.diffuse) < 0 or self.ambient + self.diffuse > 1 or not 0 <= self.background <= 1:
@@ -141,28 +144,18 @@ class RenderViews:
 
     def pixels(self, shape: Mesh | VoxelGrid, /) -> Shaped[Tensor, "V C H W"]:
         """The same as `pixel_dtype`: uint8 in 0..255, or float32 for depth."""
-        if not isinstance(shape, Mesh):
-            raise InvalidInputError(f"RenderViews: expected a Mesh to render, got {type(shape).__name__}")
+        mesh = shape if isinstance(shape, Mesh) else smooth_surface(shape)
         images = render_views(
-            framed(shape, self.fit),
+            framed(mesh, self.fit),
             self.cameras(),
+            size=self.size * self.antialias,
             shading=self.shading,
             ambient=self.ambient,
             diffuse=self.diffuse,
             background=self.background,
         )
+        images = F.avg_pool2d(images, self.antialias) if self.antialias > 1 else images
         return images if self.shading == "depth" else (images * 255).round_().to(torch.uint8)
-
-
-def framed(mesh: Mesh, fit: str) -> Mesh:
-    """The mesh as every camera rig frames it, see `RenderViews`."""
-    if fit == "none":
-        return mesh
-    mesh = mesh.normalised()
-    radius = mesh.triangles().norm(dim=2).max()
-    if fit == "cube" or radius == 0:
-        return mesh
-    return replace(mesh, verts=mesh.verts * (CUBE_RADIUS / radius))
 
 
 def resize_grid(grid: VoxelGrid, resolution: int) -> VoxelGrid:

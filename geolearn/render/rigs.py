@@ -1,15 +1,17 @@
 """Rings and spheres of cameras around the origin, all framing the unit cube in the same way."""
 
 import math
+from dataclasses import replace
 
 import torch
 
 from geolearn.errors import InvalidInputError, unknown_name
-from geolearn.structures import Cameras
+from geolearn.structures import Cameras, Mesh
 from geolearn.typing import Float, Tensor
 
 RIGS = ("mvcnn12", "mvcnn80", "ring", "sphere")
 CUBE_RADIUS = math.sqrt(3) / 2  # of the sphere around the unit cube
+FITS = ("cube", "sphere", "none")
 
 
 def camera_rig(
@@ -80,6 +82,17 @@ def camera_rig(
     focal = min(height, width) / 2 / math.tan(fov_rad / 2)
     K = torch.tensor([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]]).expand(len(pose), 3, 3)
     return Cameras(K, pose, height, width)
+
+
+def framed(mesh: Mesh, fit: str) -> Mesh:
+    """The mesh as every camera rig frames it: "cube", "sphere" or "none", see `geolearn.data.RenderViews`."""
+    if fit == "none" or not len(mesh.faces):
+        return mesh
+    mesh = mesh.normalised()
+    radius = mesh.triangles().norm(dim=2).max()
+    if fit == "cube" or radius == 0:
+        return mesh
+    return replace(mesh, verts=mesh.verts * (CUBE_RADIUS / radius))
 
 
 def _facing_origin(azimuths: Float[Tensor, " N"], elevations: Float[Tensor, " N"]) -> Float[Tensor, "N 3 3"]:

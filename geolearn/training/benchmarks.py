@@ -41,9 +41,11 @@ def run_benchmark(
 ) -> list[dict[str, Any]]:
     """Train and test every model with every seed, write `output/name.{json,md,html}`; returns the table's rows.
 
-    A seed whose run folder holds a finished run of the same recipe is not trained again.
+    A seed whose run folder holds a finished run of the same recipe is not trained again. What the files say of other
+    models and recipes stays in them.
     """
     protocol = BENCHMARKS[name]
+    command = "geolearn " + " ".join(sys.argv[1:])
     if not seeds or len(set(seeds)) != len(seeds):
         raise InvalidInputError(f"seeds: expected different seeds, at least one, got {list(seeds)}")
     entries = []
@@ -59,16 +61,19 @@ def run_benchmark(
                 "model": model,
                 "recipe": {"name": run.recipe_name, **dataclasses.asdict(run.recipe)},
                 "precision": precision,
+                "command": command,
+                "environment": describe_environment(),
                 "metrics": _summary(per_seed),
                 "by_views": [_summary(rows) for rows in zip(*(each["by_views"] for each in per_seed), strict=True)],
                 "per_seed": per_seed,
             }
         )
+    entries = _with_earlier(output / f"{name}.json", entries)
     result = {
         "benchmark": name,
         "dataset": protocol.dataset,
         "protocol": protocol.text,
-        "command": "geolearn " + " ".join(sys.argv[1:]),
+        "command": command,
         "results": entries,
         "published": [dataclasses.asdict(published) for published in protocol.published],
         "environment": describe_environment(),
@@ -76,9 +81,10 @@ def run_benchmark(
     rows, view_rows = _rows(entries, protocol), _view_rows(entries)
     write_json(output / f"{name}.json", result)
     tables = markdown_table(rows)
+    made_by = ", ".join(f"`{made}`" for made in dict.fromkeys(entry["command"] for entry in entries))
     if view_rows:
         tables += f"\nBy the number of views at test time:\n\n{markdown_table(view_rows)}"
-    write_text(output / f"{name}.md", f"# {name}\n\n{protocol.text}.\n\n{tables}\nMade by `{result['command']}`.\n")
+    write_text(output / f"{name}.md", f"# {name}\n\n{protocol.text}.\n\n{tables}\nMade by {made_by}.\n")
     page = Report(f"Benchmark {name}")
     page.text(protocol.text)
     page.table(rows)
@@ -90,6 +96,16 @@ def run_benchmark(
     page.code(json.dumps(result["environment"], indent=2))
     page.write(output / f"{name}.html")
     return rows
+
+
+def _with_earlier(path: Path, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The entries, behind those that the file at `path` has of other models and recipes."""
+    if not path.is_file():
+        return entries
+    made = {(entry["model"], entry["recipe"]["name"]) for entry in entries}
+    file = json.loads(path.read_text(encoding="utf-8"))
+    earlier = [{"command": file["command"], **entry} for entry in file["results"]]
+    return [entry for entry in earlier if (entry["model"], entry["recipe"]["name"]) not in made] + entries
 
 
 def _one_seed(run: Any, folder: Path, protocol: Protocol) -> dict[str, Any]:
@@ -147,7 +163,7 @@ def _rows(entries: Sequence[dict[str, Any]], protocol: Protocol) -> list[dict[st
         {
             "model": f"**{entry['model']}** ({entry['recipe']['name']}, {len(entry['per_seed'])} seeds)",
             **_figures(entry["metrics"]),
-            "source": "this command",
+            "source": "this library",
         }
         for entry in entries
     ]

@@ -10,8 +10,8 @@ import torch
 
 from geolearn._optional import require
 from geolearn.data import RenderViews
-from geolearn.data.representations import framed
 from geolearn.fitting import Step
+from geolearn.render.rigs import framed
 from geolearn.render.views import visible_faces
 from geolearn.structures import Mesh
 

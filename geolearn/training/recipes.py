@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from geolearn.data import ViewAugment, VoxelAugment
+from geolearn.data import RenderViews, ViewAugment, VoxelAugment
 from geolearn.errors import InvalidInputError
 from geolearn.registry import Registry
 
@@ -67,6 +67,25 @@ class VoxelRecipe(Recipe):
 
 
 @dataclass(frozen=True)
+class MoreShapes:
+    """Training shapes of another dataset with the same classes, rendered to look like the pictures they join.
+
+    Those that the other dataset knows to occur in its own test split are left out.
+
+    Attributes:
+        repeat: in an epoch each of them comes once, and what they join so many times.
+    """
+
+    data: str
+    render: RenderViews
+    repeat: int = 1
+
+    def __post_init__(self) -> None:
+        if self.repeat < 1:
+            raise InvalidInputError(f"repeat: expected at least 1, got {self.repeat}")
+
+
+@dataclass(frozen=True)
 class ViewRecipe(Recipe):
     """A recipe for multi-view networks.
 
@@ -77,6 +96,7 @@ class ViewRecipe(Recipe):
         freeze: keep the network as it is up to this stage; what it makes of the views is computed once.
         freeze_norms: keep the statistics of batch normalisation as they are.
         head_rate: factor on the learning rate of the classifier, which starts from nothing.
+        more: learn from these shapes as well.
     """
 
     augment: ViewAugment = field(default_factory=ViewAugment)
@@ -88,6 +108,7 @@ class ViewRecipe(Recipe):
     freeze: str | None = None
     freeze_norms: bool = True
     head_rate: float = 1.0
+    more: MoreShapes | None = None
 
 
 RECIPES: Registry[Recipe] = Registry("recipe")
@@ -157,6 +178,14 @@ RECIPES.register("mvcnn/single")(
 )
 # The smaller backbone: a third of the time.
 RECIPES.register("mvcnn/small")(replace(_LAST_STAGE, size=112, model=_LITE0))
+# The smaller backbone that learns from ModelNet10's training grids as well: four times the shapes, if coarse ones.
+_GRIDS = RenderViews("mvcnn12", 112, fit="sphere", ambient=0.2, background=1.0, antialias=2)
+RECIPES.register("mvcnn/grids")(
+    replace(
+        _LAST_STAGE, epochs=4, class_balance=0.5, size=112, model=_LITE0,
+        more=MoreShapes("modelnet10_voxels", _GRIDS, repeat=3),
+    )
+)  # fmt: skip
 # For shapes without an up axis: some of 80 views from all around, rolled by quarter turns, others each time.
 RECIPES.register("mvcnn/turned")(
     replace(

@@ -16,7 +16,7 @@ from geolearn.data.view_batches import ViewDraw
 from geolearn.data.workers import Workers
 from geolearn.errors import InvalidInputError
 from geolearn.models import MVCNN
-from geolearn.training.recipes import ViewRecipe
+from geolearn.training.recipes import MoreShapes, ViewRecipe
 from geolearn.typing import Float, Int, Tensor
 
 
@@ -61,13 +61,19 @@ class ViewData(pl.LightningDataModule):
         self.seed = seed
         self.augment = recipe.augment
         self.kept = False
+        self.own = len(train)  # what comes behind are the shapes of `recipe.more`
 
     @classmethod
     def load(cls, name: str, recipe: ViewRecipe, *, seed: int, validation: float) -> "ViewData":
         """The splits of a dataset by name, `validation` of every class held out of training."""
         how = {"rig": recipe.rig, "size": recipe.size, "fit": recipe.fit, "validation": validation}
         held_out = load_views_split(name, "val", **how) if validation else None
-        return cls(load_views_split(name, "train", **how), held_out, recipe, seed=seed)
+        train = load_views_split(name, "train", **how)
+        if not recipe.more:
+            return cls(train, held_out, recipe, seed=seed)
+        data = cls(joined(train, load_more_shapes(recipe.more)), held_out, recipe, seed=seed)
+        data.own = len(train)
+        return data
 
     def setup(self, stage: str) -> None:
         freeze, augment = self.recipe.freeze, self.recipe.augment
@@ -83,18 +89,45 @@ class ViewData(pl.LightningDataModule):
 
     def train_dataloader(self) -> ViewBatches:
         world = self.trainer.world_size if self.trainer else 1
+        train = self.train
+        if self.recipe.more:
+            rows = torch.arange(len(train))
+            train = train.select(torch.cat([rows[: self.own].repeat(self.recipe.more.repeat), rows[self.own :]]))
         return ViewBatches(
-            self.train,
+            train,
             self.recipe.batch_size // world,
             augment=self.augment,
             seed=self.seed,
-            drop_last=len(self.train) >= self.recipe.batch_size,
+            drop_last=len(train) >= self.recipe.batch_size,
         )
 
     def val_dataloader(self) -> ViewBatches | list:
         if self.validation is None:
             return []
         return ViewBatches(self.validation, 16, shuffle=False, seed=self.seed)
+
+
+def load_more_shapes(more: MoreShapes) -> PackedViews:
+    """The training shapes of another dataset, but those that occur in its test split."""
+    data = ShapeDataset(more.data, "trainval", representation=more.render)
+    repeated = {key for entry in data.facts.get("duplicates", ()) for key in entry["equals"]}
+    keep = [row for row, key in enumerate(data.keys) if key not in repeated]
+    return data.packed_views(jobs=-1).select(keep)
+
+
+def joined(first: PackedViews, second: PackedViews) -> PackedViews:
+    """The shapes of both, their pixels in memory.
+
+    Raises:
+        InvalidInputError: other classes, or pictures of another number or size.
+    """
+    if first.classes != second.classes:
+        raise InvalidInputError(f"classes: expected {first.classes} in both, got {second.classes}")
+    if first.pixels.shape[1:] != second.pixels.shape[1:]:
+        one, other = tuple(first.pixels.shape[1:]), tuple(second.pixels.shape[1:])
+        raise InvalidInputError(f"pixels: expected as many views of the same size in both, got {one} and {other}")
+    pixels = torch.cat([each.take(torch.arange(len(each))) for each in (first, second)])
+    return PackedViews(pixels, torch.cat([first.labels, second.labels]), first.keys + second.keys, first.classes)
 
 
 class StoredMirror(ViewAugment):

@@ -189,8 +189,8 @@ def test_packed_views_for_any_number_of_workers_and_without_a_cache(meshes, home
     assert torch.equal(data.packed_views(jobs=2, backend="threading").images(), expected)
 
 
-def test_only_meshes_are_rendered(meshes):
-    with pytest.raises(InvalidInputError, match="needs RenderViews where a dataset holds meshes"):
+def test_packed_views_need_a_representation(meshes):
+    with pytest.raises(InvalidInputError, match="needs RenderViews where a dataset holds meshes or grids"):
         ShapeDataset("modelnet10", "test").packed_views()
     with pytest.raises(InvalidInputError, match=r"packed\(\) is for voxels"):
         ShapeDataset("modelnet10", "test", representation=RENDER).packed()

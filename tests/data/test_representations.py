@@ -8,6 +8,7 @@ from geolearn import ops
 from geolearn.data import RenderViews, SamplePoints, Voxelize, pack, resize_columns, unpack
 from geolearn.data.representations import resize_grid
 from geolearn.errors import InvalidInputError, UnknownNameError
+from geolearn.ops.isosurface import smooth_surface
 from geolearn.render import camera_rig, render_views
 from geolearn.structures import Mesh, VoxelGrid
 
@@ -61,6 +62,19 @@ def blob(seed: int) -> Mesh:
     verts = directions * (1 + 0.4 * torch.sin(3 * directions @ waves).sum(1, keepdim=True) / 3)
     low, high = verts.amin(0), verts.amax(0)
     return Mesh((verts - low) / (high - low) - 0.5, torch.from_numpy(ball.faces).long())
+
+
+def test_grids_are_shown_by_their_smooth_surface():
+    render, grid = RenderViews("ring", 24, count=3, fit="sphere"), random_grid(6)
+    assert torch.equal(render.pixels(grid), render.pixels(smooth_surface(grid)))
+    nothing = VoxelGrid(torch.zeros(6, 6, 6, dtype=torch.bool))
+    assert float(RenderViews("ring", 8, background=1.0)(nothing).min()) == 1
+
+
+def test_antialiased_pixels_are_averages():
+    fine, coarse = RenderViews("ring", 48, "depth", count=2), RenderViews("ring", 16, "depth", count=2, antialias=3)
+    averages = fine(blob(0)).view(2, 1, 16, 3, 16, 3).mean((3, 5))
+    assert torch.allclose(coarse(blob(0)), averages, atol=1e-5)
 
 
 @pytest.mark.parametrize("shading", ["smooth", "flat", "normals", "silhouette"])
@@ -129,7 +143,8 @@ def test_a_point_of_a_mesh_is_drawn_without_trouble():
 def test_the_repr_says_everything():
     assert repr(RenderViews("mvcnn80", 112, fit="sphere")) == (
         "RenderViews(rig='mvcnn80', size=112, shading='smooth', count=None, elevation_rad=None, "
-        "fov_rad=0.6981317007977318, distance=None, ambient=0.3, diffuse=0.6, background=0.0, fit='sphere')"
+        "fov_rad=0.6981317007977318, distance=None, ambient=0.3, diffuse=0.6, background=0.0, fit='sphere', "
+        "antialias=1)"
     )
     assert repr(Voxelize(32, padding=1)) == "Voxelize(resolution=32, mode='solid', padding=1)"
     assert Voxelize(32) == Voxelize(32)
@@ -142,13 +157,13 @@ def test_refuses_nonsense():
         SamplePoints(0)
     with pytest.raises(InvalidInputError, match="no surface to sample"):
         SamplePoints(5)(random_grid(4))
-    with pytest.raises(InvalidInputError, match="RenderViews: expected a Mesh to render, got VoxelGrid"):
-        RenderViews()(random_grid(4))
+    with pytest.raises(InvalidInputError, match="size, antialias: expected at least 1, got 8, 0"):
+        RenderViews("ring", 8, antialias=0)
     with pytest.raises(UnknownNameError, match="Did you mean 'mvcnn12'"):
         RenderViews("mvcnn13")
     with pytest.raises(UnknownNameError, match=r"unknown shading 'smoth'\. Did you mean 'smooth'"):
         RenderViews(shading="smoth")
-    with pytest.raises(InvalidInputError, match="at least 1 pixel"):
+    with pytest.raises(InvalidInputError, match="size, antialias: expected at least 1, got 0, 1"):
         RenderViews(size=0)
     with pytest.raises(InvalidInputError, match="background in"):
         RenderViews(background=1.5)

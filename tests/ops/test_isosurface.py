@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geolearn.errors import InvalidInputError
-from geolearn.ops.isosurface import isosurface, voxel_surface
+from geolearn.ops.isosurface import isosurface, smooth_surface, voxel_surface
 from geolearn.structures import VoxelGrid
 
 
@@ -79,3 +79,26 @@ def test_voxel_surface_of_nothing_and_of_a_level_that_the_outside_passes():
     assert len(voxel_surface(VoxelGrid(torch.full((4, 4, 4), 0.4))).faces) == 0
     with pytest.raises(InvalidInputError, match="level: expected more than 0"):
         voxel_surface(VoxelGrid(torch.ones(2, 2, 2)), 0.0)
+
+
+def test_smooth_surface_keeps_what_is_one_cell_thin():
+    values = torch.zeros(9, 9, 9, dtype=torch.bool)
+    values[4, 1:8, 1:8] = True  # a plate
+    values[1, 1, 1:8] = True  # a rod
+    mesh = surface(smooth_surface(VoxelGrid(values)))
+    assert mesh.is_watertight
+    assert len(mesh.split()) == 2
+    assert mesh.bounds[1].tolist() == pytest.approx([5, 8, 8], abs=0.5)
+
+
+def test_smooth_surface_has_fewer_steps():
+    ball = VoxelGrid((grid(24) - 11.5).norm(dim=-1) < 9, torch.tensor([1.0, 2.0, 3.0]), 0.5)
+    stepped, smooth = (surface(make(ball)) for make in (voxel_surface, smooth_surface))
+    # A ball of radius 4.5 around (7, 8, 9), to whose area the steps add.
+    area = 4 * math.pi * 4.5**2
+    assert abs(smooth.area / area - 1) < 0.7 * abs(stepped.area / area - 1)
+    assert np.abs(np.linalg.norm(smooth.vertices - [7, 8, 9], axis=1) - 4.5).max() < 0.5
+
+
+def test_smooth_surface_of_nothing():
+    assert len(smooth_surface(VoxelGrid(torch.zeros(4, 4, 4, dtype=torch.bool))).faces) == 0

@@ -60,6 +60,21 @@ def test_a_benchmark_writes_what_it_measured(easy, tmp_path, monkeypatch):
     assert again == rows
 
 
+def test_results_of_other_recipes_stay_in_the_file(easy, tmp_path, monkeypatch):
+    monkeypatch.setitem(RECIPES._entries, "voxnet/other", replace(RECIPE, epochs=1))
+    where = {"models": ["voxnet"], "seeds": [0], "runs": tmp_path / "r", "output": tmp_path / "o"}
+    run_benchmark("modelnet10_voxels", recipe="best", epochs=1, **where)
+    run_benchmark("modelnet10_voxels", recipe="other", **where)
+    rows = run_benchmark("modelnet10_voxels", recipe="best", epochs=1, **where)
+    result = json.loads((tmp_path / "o" / "modelnet10_voxels.json").read_text())
+    assert [entry["recipe"]["name"] for entry in result["results"]] == ["other", "best (1 epochs)"]
+    assert [row["model"] for row in rows[:2]] == [
+        "**voxnet** (other, 1 seeds)",
+        "**voxnet** (best (1 epochs), 1 seeds)",
+    ]
+    assert all(entry["command"].startswith("geolearn") for entry in result["results"])
+
+
 def test_evaluation_of_a_run_folder(easy, tmp_path):
     run = make_run("voxnet", "boxes", "best", epochs=1)
     assert run.recipe_name == "best (1 epochs)"

@@ -7,18 +7,18 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
-from geolearn.data import PackedViews, ViewAugment
+from geolearn.data import PackedViews, RenderViews, ViewAugment
 from geolearn.errors import InvalidInputError
 from geolearn.models import MVCNN, load_model
 from geolearn.training import experiments, families, view_data
 from geolearn.training.benchmarks import run_benchmark
 from geolearn.training.experiments import evaluate
 from geolearn.training.protocols import BENCHMARKS
-from geolearn.training.recipes import RECIPES, ViewRecipe
+from geolearn.training.recipes import RECIPES, MoreShapes, ViewRecipe
 from geolearn.training.report import evaluation_report
 from geolearn.training.runs import Run, train
 from geolearn.training.task import ViewTask
-from geolearn.training.view_data import StoredMirror, ViewData, keep_activations
+from geolearn.training.view_data import StoredMirror, ViewData, joined, keep_activations
 from geolearn.training.view_sheets import view_sheets
 
 pytest.importorskip("timm", reason="needs the extra [backbones]")
@@ -99,7 +99,7 @@ def test_a_benchmark_compares_recipes_and_numbers_of_views(tmp_path, monkeypatch
     monkeypatch.setitem(RECIPES._entries, "mvcnn/best", RECIPE)
     alone = replace(RECIPE, single_view_epochs=RECIPE.epochs, model={**BACKBONE, "pooling": "mean"})
     monkeypatch.setitem(RECIPES._entries, "mvcnn/single", alone)
-    protocol = replace(BENCHMARKS["modelnet10_views"], view_counts=(1, 4))
+    protocol = replace(BENCHMARKS["modelnet10_views"], view_counts=(1, 4), recipes=("best", "single"))
     monkeypatch.setitem(BENCHMARKS._entries, "modelnet10_views", protocol)
     rows = run_benchmark("modelnet10_views", models=None, seeds=[0, 1], runs=tmp_path / "r", output=tmp_path / "o")
     assert [row["model"] for row in rows[:2]] == ["**mvcnn** (best, 2 seeds)", "**mvcnn** (single, 2 seeds)"]
@@ -196,3 +196,41 @@ def test_data_are_the_same_for_the_same_seed():
     first, second, other = (next(iter(each.train_dataloader())).data for each in data)
     assert torch.equal(first, second)
     assert not torch.equal(first, other)
+
+
+class Grids:
+    """A dataset of other shapes, two of which occur in its test split."""
+
+    facts: ClassVar[dict] = {"duplicates": [{"key": "t/0", "equals": ["9/1", "9/4"]}]}
+    keys: ClassVar[list] = [f"9/{i}" for i in range(6)]
+
+    def __init__(self, name, split, *, representation):
+        assert (name, split, representation) == ("grids", "trainval", MORE.render)
+
+    def packed_views(self, jobs):
+        return bars(6, 9)
+
+
+MORE = MoreShapes("grids", RenderViews("ring", 32, count=4), repeat=2)
+
+
+def test_shapes_of_another_dataset_join_without_those_of_its_test_split(monkeypatch):
+    monkeypatch.setattr(view_data, "ShapeDataset", Grids)
+    monkeypatch.setattr(view_data, "load_views_split", lambda name, split, **_: bars(8, {"train": 0, "val": 1}[split]))
+    data = ViewData.load("bars", replace(RECIPE, more=MORE, batch_size=4), seed=0, validation=0.5)
+    assert data.train.keys == (*(f"0/{i}" for i in range(8)), "9/0", "9/2", "9/3", "9/5")
+    assert torch.equal(data.train.images()[9], bars(6, 9).images()[2])
+    assert data.validation is not None
+    assert data.validation.keys == bars(8, 1).keys
+    seen = [key for batch in data.train_dataloader() for key in batch.keys]
+    assert {key: seen.count(key) for key in seen} == {key: 2 if key.startswith("0/") else 1 for key in data.train.keys}
+
+
+def test_only_shapes_that_look_alike_join():
+    split = bars(4, 0)
+    with pytest.raises(InvalidInputError, match=r"classes: expected \('lying', 'standing'\) in both, got \('a', 'b'\)"):
+        joined(split, replace(split, classes=("a", "b")))
+    with pytest.raises(InvalidInputError, match="as many views of the same size in both"):
+        joined(split, replace(split, pixels=split.pixels[:, :3]))
+    with pytest.raises(InvalidInputError, match="repeat: expected at least 1, got 0"):
+        MoreShapes("grids", MORE.render, repeat=0)
