@@ -109,8 +109,10 @@ class RenderViews:
     antialias: int = 1
 
     def __post_init__(self) -> None:
-        if self.size < 1 or self.antialias < 1:
-            raise InvalidInputError(f"size, antialias: expected at least 1, got {self.size}, {self.antialias}")
+        if self.size < 1:
+            raise InvalidInputError(f"size: expected at least 1 pixel, got {self.size}")
+        if self.antialias < 1:
+            raise InvalidInputError(f"antialias: expected at least 1 sample a side, got {self.antialias}")
         if self.shading not in SHADINGS:
             raise unknown_name("shading", self.shading, SHADINGS)
         if min(self.ambient, self.diffuse) < 0 or self.ambient + self.diffuse > 1 or not 0 <= self.background <= 1:

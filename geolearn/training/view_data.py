@@ -30,7 +30,7 @@ def load_views_split(
     views: int | None = None,
     validation: float = 0.1,
 ) -> PackedViews:
-    """One split of any mesh dataset as pictures by a rig, or of a dataset of ready pictures, as they are.
+    """One split of any dataset of meshes or grids as pictures by a rig, or of ready pictures, as they are.
 
     Args:
         views: render so many cameras instead of those of `rig`: a ring at the height of "mvcnn12" where the rig is a
