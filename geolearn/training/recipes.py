@@ -178,7 +178,7 @@ RECIPES.register("mvcnn/single")(
 )
 # The smaller backbone: a third of the time.
 RECIPES.register("mvcnn/small")(replace(_LAST_STAGE, size=112, model=_LITE0))
-# The smaller backbone that learns from ModelNet10's training grids as well: four times the shapes, if coarse ones.
+# The smaller backbone, from ModelNet10's training grids as well: nearly six times the shapes, if coarse ones.
 _GRIDS = RenderViews("mvcnn12", 112, fit="sphere", ambient=0.2, background=1.0, antialias=2)
 RECIPES.register("mvcnn/grids")(
     replace(
