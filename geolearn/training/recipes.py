@@ -137,7 +137,7 @@ _TURNED = VoxelRecipe(
     class_balance=0.5,
     augment=VoxelAugment(rotations=0, mirror=True, shift=2, scale=0.12),
 )
-# ModelNet's shapes all face the same way, which tells a network much: no turns, only a little jitter.
+# ModelNet's shapes of a class all face the same way, which tells a network much: no turns, only a little jitter.
 _ALIGNED = replace(
     _TURNED,
     source="own; what each ingredient brings is in benchmarks/results",
