@@ -4,7 +4,8 @@ Own design in the spirit of VRN (Brock et al., "Generative and Discriminative Vo
 Networks", 2016, section 4): residual blocks on grids, strong augmentation, voting over rotations. It is far smaller
 than VRN's 18M parameters so that an ordinary processor trains it:
 
-    fold 2^3 cells into channels - C(24, 3) - C(48, 3, 2) - 2 blocks - C(128, 3, 2) - 2 blocks - P(2) - FC(256) - FC(K)
+    fold 2^3 cells into channels - C(32, 3) - 1 block - C(64, 3, 2) - 2 blocks - C(160, 3, 2) - 2 blocks - P(2)
+    - FC(256) - FC(K)
 """
 
 import torch
@@ -37,8 +38,8 @@ class VoxResNet(PretrainedModel):
         num_classes: int = 10,
         *,
         resolution: int = 32,
-        widths: tuple[int, int, int] = (24, 48, 128),
-        blocks: tuple[int, int, int] = (0, 2, 2),
+        widths: tuple[int, int, int] = (32, 64, 160),
+        blocks: tuple[int, int, int] = (1, 2, 2),
         dropout: float = 0.3,
     ):
         super().__init__(num_classes=num_classes, resolution=resolution, widths=widths, blocks=blocks, dropout=dropout)

@@ -43,8 +43,11 @@ BENCHMARKS: Registry[Protocol] = Registry("benchmark")
 BENCHMARKS.register("modelnet10_voxels")(
     Protocol(
         dataset="modelnet10_voxels",
-        text="official 3991/908 split; validation (10 % of every class) out of training; the test split is read once, "
-        "after training; all 908 test items count, the empty one too",
+        text="official 3991/908 split; the recipe is chosen on training shapes held out, then trained on all 3,991; "
+        "the test split is read after training, and was read by earlier recipes as well (trained on nine tenths: "
+        "VoxNet 90.6 %, VoxResNet of 2.5 M parameters 91.5 %; the latter with seed 0: pictures of the grid beside it "
+        "91.0 %, any angle 89.5 %), so this one is not blind; all 908 test items count, the empty one too",
+        validation=0.0,
         models=("voxnet", "voxresnet"),
         published=(
             Published("VoxNet", "Maturana & Scherer, IROS 2015, table IV", class_accuracy=92.0),
