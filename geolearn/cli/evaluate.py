@@ -43,6 +43,8 @@ class Evaluate:
         report, predictions = evaluate(
             self.weights, self.data, split=self.split, view_counts=counts, retrieval=self.retrieval, progress=True
         )
+        if self.json:
+            write_json(self.json, report)
         print(f"{report['model']} on {report['data']} ({report['protocol']}), {report['num_samples']} samples")
         print(f"  class accuracy     {report['class_accuracy']:.2f} %")
         print(f"  instance accuracy  {report['instance_accuracy']:.2f} %")
@@ -57,8 +59,6 @@ class Evaluate:
         print(markdown_table(report["per_class"]), end="")
         if counts:
             print(markdown_table(report["by_views"]), end="")
-        if self.json:
-            write_json(self.json, report)
         if self.report:
             sheets = view_sheets(self.weights, self.data, predictions, self.report, split=self.split)
             print(f"report: {evaluation_report(report, self.report, sheets)}")
