@@ -52,7 +52,7 @@ def run_benchmark(
     for model, chosen in itertools.product(models or protocol.models, [recipe] if recipe else protocol.recipes):
         per_seed = []
         for seed in seeds:
-            settings = {"seed": seed, "precision": precision, "validation": protocol.validation}
+            settings = {"seed": seed, "precision": precision, "validation": 0.0}
             run = make_run(model, protocol.dataset, chosen, epochs=epochs, **settings)
             folder = runs / f"{name}-{model}-{chosen}-{run.recipe.epochs}ep-{seed}"
             per_seed.append(_one_seed(run, folder, protocol))
@@ -134,8 +134,6 @@ def _one_seed(run: Any, folder: Path, protocol: Protocol) -> dict[str, Any]:
         "parameters": trained["parameters"],
         "by_views": report.get("by_views", []),
     }
-    if run.validation:
-        figures["validation_class_accuracy"] = 100 * trained["validation"]["val_class_accuracy"]
     if protocol.metric:
         figures["retrieval_map_metric"] = report["retrieval_map_metric"]
     if rest := report.get("without_duplicates"):

@@ -19,13 +19,12 @@ class Published:
 
 @dataclass(frozen=True)
 class Protocol:
-    """What every entry of a benchmark has in common.
+    """What every entry of a benchmark has in common, besides training on the whole training split.
 
     Attributes:
         recipes: each model is trained by each of them.
         view_counts: multi-view networks are also tested with so many views of every shape.
         metric: learn a metric from the training split's descriptors, and report the retrieval it gives.
-        validation: share of every class that is held out of training.
     """
 
     dataset: str
@@ -35,7 +34,6 @@ class Protocol:
     recipes: tuple[str, ...] = ("best",)
     view_counts: tuple[int, ...] = ()
     metric: bool = False
-    validation: float = 0.1
 
 
 BENCHMARKS: Registry[Protocol] = Registry("benchmark")
@@ -47,7 +45,6 @@ BENCHMARKS.register("modelnet10_voxels")(
         "the test split is read after training, and was read by earlier recipes as well (trained on nine tenths: "
         "VoxNet 90.6 %, VoxResNet of 2.5 M parameters 91.5 %; the latter with seed 0: pictures of the grid beside it "
         "91.0 %, any angle 89.5 %), so this one is not blind; all 908 test items count, the empty one too",
-        validation=0.0,
         models=("voxnet", "voxresnet"),
         published=(
             Published("VoxNet", "Maturana & Scherer, IROS 2015, table IV", class_accuracy=92.0),
@@ -91,7 +88,6 @@ BENCHMARKS.register("modelnet10_views")(
         "quarters of the training split held out in turn; the test split is read after training, and was read by two "
         "earlier recipes as well (a smaller backbone, its last half trained: 89.0 % with seed 0; its last stage "
         f"trained: 90.8 % with three seeds), so this one is not blind; {_SINGLE}; {_GRIDS}",
-        validation=0.0,
         models=("mvcnn",),
         recipes=("best", "single", "grids"),
         view_counts=(1, 3, 6, 12),
@@ -108,7 +104,6 @@ BENCHMARKS.register("shrec11_views")(
         dataset="shrec11",
         text="30 classes, 480/120 shapes in any pose, own views from all around, quarter turns included; recipe "
         "chosen on a quarter of the training split, then trained on all of it; the test split is read once, at the end",
-        validation=0.0,
         models=("mvcnn",),
         recipes=("turned",),
         view_counts=(1, 3, 6, 12, 20, 80),

@@ -93,7 +93,7 @@ def test_help_teaches(command, capsys):
         assert "geolearn " + command.split()[0] in out.split("options")[0]
 
 
-def test_evaluate_shipped_style_weights(tmp_path, capsys, real_data):
+def test_evaluate_shipped_style_weights(tmp_path, capsys, monkeypatch, real_data):
     torch.manual_seed(0)
     save_model(VoxNet(), tmp_path / "m.safetensors", votes=1, vote_mirror=False)
     out = tmp_path / "out.json"
@@ -103,3 +103,12 @@ def test_evaluate_shipped_style_weights(tmp_path, capsys, real_data):
     assert {"class_accuracy", "instance_accuracy", "protocol"} <= set(report)
     assert report["without_duplicates"]["num_samples"] == 908 - 72
     assert "class accuracy" in capsys.readouterr().out
+
+    def closed(*words, **options):
+        raise BrokenPipeError("closed")
+
+    out.unlink()
+    monkeypatch.setattr("builtins.print", closed)
+    with pytest.raises(BrokenPipeError, match="closed"):
+        main(["evaluate", str(tmp_path / "m.safetensors"), "--data", "modelnet10_voxels", "--json", str(out)])
+    assert json.loads(out.read_text()) == report
