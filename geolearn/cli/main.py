@@ -1,5 +1,6 @@
 """`geolearn`: picks the sub-command, and turns errors into one readable line."""
 
+import io
 import logging
 import sys
 import warnings
@@ -10,7 +11,10 @@ from geolearn.errors import GeolearnError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line and return its exit status: 0 done, 1 failed check, 2 bad input, 130 interrupted."""
+    """Run the command line and return its exit status.
+
+    0 done, 1 failed check, 2 bad input, 130 interrupted, 141 its reader went away (`geolearn ... | head`).
+    """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         tyro = require("tyro", extra="train")
@@ -52,7 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
         # Lightning advises programmers, on worker counts and the like; a command line user cannot act on it.
         warnings.filterwarnings("ignore", module="lightning.*")
         logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
-        return command.run()
+        status = command.run()
+        sys.stdout.flush()  # here, where a closed pipe is understood, and not at the interpreter's exit
+        return status
     except GeolearnError as error:
         sys.stderr.write(f"geolearn: {error}\n")
         return 2
@@ -62,6 +68,9 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\ngeolearn: interrupted; what was finished is kept\n")
         return 130
+    except BrokenPipeError:
+        sys.stdout = io.StringIO()  # what was not yet flushed has nowhere to go
+        return 141
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """The command line as a user meets it: results on standard output, errors in one readable line."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -109,6 +112,15 @@ def test_evaluate_shipped_style_weights(tmp_path, capsys, monkeypatch, real_data
 
     out.unlink()
     monkeypatch.setattr("builtins.print", closed)
-    with pytest.raises(BrokenPipeError, match="closed"):
-        main(["evaluate", str(tmp_path / "m.safetensors"), "--data", "modelnet10_voxels", "--json", str(out)])
+    monkeypatch.setattr("sys.stdout", sys.stdout)
+    assert main(["evaluate", str(tmp_path / "m.safetensors"), "--data", "modelnet10_voxels", "--json", str(out)]) == 141
     assert json.loads(out.read_text()) == report
+
+
+def test_a_reader_that_goes_away_is_no_error(box):
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "geolearn.cli.main", "info", str(box)]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
