@@ -68,7 +68,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\ngeolearn: interrupted; what was finished is kept\n")
         return 130
-    except BrokenPipeError:
+    except BrokenPipeError as error:
+        sys.stderr.write(f"geolearn: {error}; what was written to files is kept\n")
         sys.stdout = io.StringIO()  # what was not yet flushed has nowhere to go
         return 141
 

@@ -90,8 +90,7 @@ BENCHMARKS.register("modelnet10_views")(
         "earlier recipes as well (a smaller backbone, its last half trained: 89.0 % with seed 0; its last stage "
         "trained: 90.8 % with three seeds), so this one is not blind; a later one, with another number of views of "
         "each shape from one to six, gave 89.5 %, mAP 80.8, and 76.7 % with one view, where `single` gives more: not "
-        "kept; "
-        f"{_SINGLE}; {_GRIDS}",
+        f"kept; {_SINGLE}; {_GRIDS}",
         models=("mvcnn",),
         recipes=("best", "single", "grids"),
         view_counts=(1, 3, 6, 12),

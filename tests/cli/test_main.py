@@ -117,10 +117,11 @@ def test_evaluate_shipped_style_weights(tmp_path, capsys, monkeypatch, real_data
     assert json.loads(out.read_text()) == report
 
 
-def test_a_reader_that_goes_away_is_no_error(box):
+def test_a_reader_that_goes_away_is_told_in_one_line(box):
     read, write = os.pipe()
     os.close(read)
     command = [sys.executable, "-m", "geolearn.cli.main", "info", str(box)]
     done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
     os.close(write)
-    assert (done.returncode, done.stderr) == (141, "")
+    assert (done.returncode, done.stderr.count("\n")) == (141, 1)
+    assert "Broken pipe" in done.stderr
