@@ -63,7 +63,7 @@ setup(
     packages=[*find_packages(include=["geolearn", "geolearn.*"]), "geolearn._datasets"],
     package_dir={"geolearn._datasets": "datasets"},
     package_data={
-        "geolearn": ["weights/*", "training/*.js", "py.typed"],
+        "geolearn": ["weights/*", "reports/*.js", "py.typed"],
         "geolearn._datasets": ["*/*.toml", "*/*.md", "*/*.py", "*/splits/*.txt"],
     },
     install_requires=CORE,

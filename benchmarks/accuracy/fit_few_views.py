@@ -32,10 +32,10 @@ from geolearn.models import VoxelVAE
 from geolearn.ops.isosurface import voxel_surface
 from geolearn.render import RaySums, camera_rig, render_views
 from geolearn.render.sheets import contact_sheet
+from geolearn.reports.environment import describe_environment
+from geolearn.reports.files import write_json, write_text
+from geolearn.reports.page import markdown_table
 from geolearn.structures import Cameras, Mesh, Views, VoxelGrid
-from geolearn.training.environment import describe_environment
-from geolearn.training.files import write_json, write_text
-from geolearn.training.report import markdown_table
 from geolearn.typing import Float, Tensor
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -22,13 +22,13 @@ from typing import Any
 import torch
 
 from geolearn.fitting import Phase, Step, fit_mesh, surface_agreement
+from geolearn.fitting.run import CHECKPOINT, FitSettings, run_fit
 from geolearn.io import load_mesh
 from geolearn.render import camera_rig, render_views
+from geolearn.reports.environment import describe_environment
+from geolearn.reports.files import write_json, write_text
+from geolearn.reports.page import markdown_table
 from geolearn.structures import Mesh, Views
-from geolearn.training.environment import describe_environment
-from geolearn.training.files import write_json, write_text
-from geolearn.training.fit_run import CHECKPOINT, FitSettings, run_fit
-from geolearn.training.report import markdown_table
 
 ROOT = Path(__file__).resolve().parents[2]
 MESHES = ("spot", "bunny", "teapot", "fandisk", "armadillo")

@@ -29,12 +29,12 @@ import numpy as np
 import torch
 
 from geolearn.fitting import Phase, Step, coarse_to_fine, fit_mesh, silhouette_iou
+from geolearn.fitting.run import CHECKPOINT, FitSettings, run_fit
 from geolearn.io import load_mesh
+from geolearn.reports.environment import describe_environment
+from geolearn.reports.files import write_json, write_text
+from geolearn.reports.page import markdown_table
 from geolearn.structures import Cameras, Mesh, Views
-from geolearn.training.environment import describe_environment
-from geolearn.training.files import write_json, write_text
-from geolearn.training.fit_run import CHECKPOINT, FitSettings, run_fit
-from geolearn.training.report import markdown_table
 
 ROOT = Path(__file__).resolve().parents[2]
 HALF_ANGLE_RAD = math.radians(15)  # `viewing_angle` of SoftRas's demo

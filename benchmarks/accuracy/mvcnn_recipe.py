@@ -18,12 +18,12 @@ import torch
 
 from geolearn.data import PackedViews, ViewAugment
 from geolearn.models import MVCNN, load_model
-from geolearn.training.environment import describe_environment
+from geolearn.reports.environment import describe_environment
+from geolearn.reports.files import write_json, write_text
+from geolearn.reports.page import markdown_table
 from geolearn.training.evaluation import Predictions, classification_report, predict
 from geolearn.training.experiments import make_run
-from geolearn.training.files import write_json, write_text
 from geolearn.training.recipes import ViewRecipe
-from geolearn.training.report import markdown_table
 from geolearn.training.retrieval import MahalanobisMetric, retrieval_map
 from geolearn.training.runs import Run, train
 from geolearn.training.view_data import (

@@ -14,8 +14,8 @@ import torch
 from torch.nn import functional as F
 
 from geolearn.data import RenderViews, ShapeDataset
-from geolearn.training.files import write_text
-from geolearn.training.report import markdown_table
+from geolearn.reports.files import write_text
+from geolearn.reports.page import markdown_table
 from geolearn.typing import Bool, Float, Int, Tensor
 
 SIDE = 24  # cells of a cropped silhouette

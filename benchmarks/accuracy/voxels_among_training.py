@@ -19,9 +19,9 @@ from pathlib import Path
 import torch
 
 from geolearn.data.packed import resize_columns, unpack
+from geolearn.reports.files import write_text
+from geolearn.reports.page import markdown_table
 from geolearn.training.experiments import evaluate
-from geolearn.training.files import write_text
-from geolearn.training.report import markdown_table
 from geolearn.training.voxel_data import PADDING, RESOLUTION, load_voxels_split
 from geolearn.typing import Bool, Float, Int, Tensor
 

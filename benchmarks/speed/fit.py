@@ -26,8 +26,8 @@ import trimesh
 
 from geolearn.fitting import FitResult, Phase, fit_mesh
 from geolearn.render import camera_rig, render_views
+from geolearn.reports.page import markdown_table
 from geolearn.structures import Mesh, Views
-from geolearn.training.report import markdown_table
 
 OVER_VIEWS = tuple((count, 64) for count in (8, 16, 32, 64, 128, 256))
 OVER_PIXELS = tuple((16, size) for size in (32, 64, 128, 256, 512))

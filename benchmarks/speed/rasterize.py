@@ -28,8 +28,8 @@ from pytorch3d.renderer.mesh.rasterize_meshes import rasterize_meshes as pytorch
 from pytorch3d.structures import Meshes
 
 from geolearn.render import camera_rig, rasterize_meshes, render_silhouette
+from geolearn.reports.page import markdown_table
 from geolearn.structures import Mesh
-from geolearn.training.report import markdown_table
 
 CASES = {"K=10, blur 1e-4": (10, 1e-4), "K=50, blur 9.2e-4": (50, 9.2e-4)}
 WANTED = {

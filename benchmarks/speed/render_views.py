@@ -22,8 +22,8 @@ import trimesh
 from pytorch3d.renderer import MeshRasterizer, RasterizationSettings
 
 from geolearn.render import camera_rig, render_views
+from geolearn.reports.page import markdown_table
 from geolearn.structures import Cameras, Mesh
-from geolearn.training.report import markdown_table
 
 WANTED = {"Open3D, rays at hand": 4, "PyTorch3D": 1000}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from geolearn.training.environment import describe_environment
+from geolearn.reports.environment import describe_environment
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 PATIENCE_S = 20.0  # a way that has run for so long in all is not run again

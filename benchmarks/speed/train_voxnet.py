@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from geolearn.data import PackedVoxels, ShapeDataset, VoxelAugment, VoxelBatches, Voxelize
 from geolearn.models import VoxNet
-from geolearn.training.report import markdown_table
+from geolearn.reports.page import markdown_table
 
 GFLOP_PER_SAMPLE = 0.36
 AUGMENT = VoxelAugment(rotations=12, mirror=True, shift=2)

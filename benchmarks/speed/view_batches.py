@@ -15,7 +15,7 @@ import torch
 
 from geolearn.data import RenderViews, ShapeDataset, ViewAugment, ViewBatches, make_loader
 from geolearn.data.packed_views import decode_pixels
-from geolearn.training.report import markdown_table
+from geolearn.reports.page import markdown_table
 
 
 def drain(loader) -> int:

@@ -19,8 +19,8 @@ import torch
 from torch.nn import functional
 
 from geolearn.render import absorption_only, camera_rig, emission_absorption, marching, visual_hull
+from geolearn.reports.page import markdown_table
 from geolearn.structures import Cameras
-from geolearn.training.report import markdown_table
 
 
 def plain_image(model: str, grids: torch.Tensor, cameras: Cameras) -> torch.Tensor:

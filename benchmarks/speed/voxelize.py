@@ -27,8 +27,8 @@ import trimesh
 
 from geolearn.io import load_mesh
 from geolearn.ops import voxelize
+from geolearn.reports.page import markdown_table
 from geolearn.structures import Mesh
-from geolearn.training.report import markdown_table
 
 WANTED = {("surface", "Open3D"): 2, ("surface", "trimesh"): 10, ("solid", "trimesh"): 10}
 PATIENCE_S = 8.0  # a way that has run for so long in all is not run again

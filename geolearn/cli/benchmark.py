@@ -38,8 +38,8 @@ class Benchmark:
     """Folder of the results."""
 
     def run(self) -> int:
+        from geolearn.reports.page import markdown_table
         from geolearn.training.benchmarks import run_benchmark
-        from geolearn.training.report import markdown_table
 
         rows = run_benchmark(
             self.name,

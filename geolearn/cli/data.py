@@ -49,7 +49,7 @@ class List:
 
     def run(self) -> int:
         from geolearn.data import list_datasets
-        from geolearn.training.report import markdown_table
+        from geolearn.reports.page import markdown_table
 
         print(markdown_table(list_datasets(root=self.root)), end="")
         return 0

@@ -21,8 +21,8 @@ class Demo:
     """Training epochs."""
 
     def run(self) -> int:
+        from geolearn.reports.page import markdown_table
         from geolearn.training.demo import run_demo
-        from geolearn.training.report import markdown_table
 
         rows, page = run_demo(self.output, epochs=self.epochs)
         print(markdown_table(rows), end="")

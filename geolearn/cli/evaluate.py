@@ -34,9 +34,10 @@ class Evaluate:
     """Write report.html, its pictures and result.json into this folder."""
 
     def run(self) -> int:
+        from geolearn.reports.files import write_json
+        from geolearn.reports.page import markdown_table
+        from geolearn.training.evaluation_page import evaluation_report
         from geolearn.training.experiments import evaluate
-        from geolearn.training.files import write_json
-        from geolearn.training.report import evaluation_report, markdown_table
         from geolearn.training.view_sheets import view_sheets
 
         counts = parse_numbers(self.views, "--views") if self.views else []

@@ -59,10 +59,10 @@ class Fit:
     def run(self) -> int:
         from geolearn._optional import require
         from geolearn.errors import InvalidInputError
+        from geolearn.fitting.report import figures
+        from geolearn.fitting.run import CHECKPOINT, FitSettings, run_fit
         from geolearn.io import load_views
-        from geolearn.training.fit_report import figures
-        from geolearn.training.fit_run import CHECKPOINT, FitSettings, run_fit
-        from geolearn.training.report import markdown_table
+        from geolearn.reports.page import markdown_table
 
         present = [name for name in ("result.json", CHECKPOINT) if (self.output / name).exists()]
         if present and not (self.resume or self.force):

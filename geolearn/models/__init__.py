@@ -6,7 +6,7 @@ from geolearn.models.sdfdecoder import SDFDecoder
 from geolearn.models.voxelvae import VoxelVAE
 from geolearn.models.voxnet import MultiResolutionVoxNet, VoxNet
 from geolearn.models.voxresnet import VoxResNet
-from geolearn.models.weights import MODELS, load_model, pretrained_names, save_model
+from geolearn.models.weights import MODELS, find_weights, load_model, pretrained_names, save_model
 
 __all__ = [
     "MODELS",
@@ -17,6 +17,7 @@ __all__ = [
     "VoxNet",
     "VoxResNet",
     "VoxelVAE",
+    "find_weights",
     "load_model",
     "pretrained_names",
     "save_model",

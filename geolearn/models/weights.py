@@ -61,6 +61,12 @@ def pretrained_names() -> list[str]:
     return sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
 
 
+def find_weights(run_or_weights: PathLike) -> PathLike:
+    """The weights of a run folder, or the argument itself (a file, or a name that ships with geolearn)."""
+    inside = Path(run_or_weights) / "model.safetensors"
+    return inside if inside.is_file() else run_or_weights
+
+
 def save_model(model: PretrainedModel, path: PathLike, *, half: bool = False, **notes: Any) -> None:
     """Write weights and the record to rebuild them; first under a temporary name, then renamed.
 

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from geolearn.errors import CheckpointError, InvalidInputError
-from geolearn.training.environment import describe_environment
+from geolearn.reports.environment import describe_environment
+from geolearn.reports.files import write_json, write_text
+from geolearn.reports.page import Report, markdown_table
+from geolearn.reports.plots import plot_lines
+from geolearn.training.evaluation_page import evaluation_report
 from geolearn.training.experiments import evaluate, make_run
-from geolearn.training.files import write_json, write_text
-from geolearn.training.plots import plot_lines
 from geolearn.training.protocols import BENCHMARKS, Protocol
-from geolearn.training.report import Report, evaluation_report, markdown_table
 from geolearn.training.runs import train
 from geolearn.training.view_sheets import view_sheets
 

@@ -9,18 +9,19 @@ import torch
 from geolearn._optional import require
 from geolearn.data import RenderViews, ShapeDataset
 from geolearn.fitting import surface_agreement
+from geolearn.fitting.run import CHECKPOINT, FitSettings, run_fit
 from geolearn.io import load_mesh
 from geolearn.io.files import write_whole
 from geolearn.io.images import png_bytes
 from geolearn.render import camera_rig, render_views
 from geolearn.render.sheets import contact_sheet
+from geolearn.reports.mesh_viewer import mesh_viewer_html
+from geolearn.reports.page import Report
+from geolearn.reports.plots import plot_meshes
 from geolearn.structures import Mesh, Views
 from geolearn.training.evaluation import Predictions
+from geolearn.training.evaluation_page import evaluation_report
 from geolearn.training.experiments import evaluate, make_run
-from geolearn.training.fit_run import CHECKPOINT, FitSettings, run_fit
-from geolearn.training.mesh_viewer import mesh_viewer_html
-from geolearn.training.plots import plot_meshes
-from geolearn.training.report import Report, evaluation_report
 from geolearn.training.runs import train
 from geolearn.training.view_sheets import view_sheets
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from geolearn._optional import require
 from geolearn.data import ShapeDataset
-from geolearn.models import load_model
+from geolearn.models import find_weights, load_model
 from geolearn.models.weights import PretrainedModel
 from geolearn.training.evaluation import Predictions, classification_report, predict
 from geolearn.training.families import TestSet, find_family
@@ -23,12 +23,6 @@ def make_run(model: str, data: str, recipe: str, *, epochs: int | None = None, *
     if epochs is not None and epochs != chosen.epochs:
         chosen, recipe = replace(chosen, epochs=epochs), f"{recipe} ({epochs} epochs)"
     return Run(model=model, data=data, recipe_name=recipe, recipe=chosen, **settings)
-
-
-def find_weights(run_or_weights: PathLike) -> PathLike:
-    """The weights of a run folder, or the argument itself (a file, or a name that ships with geolearn)."""
-    inside = Path(run_or_weights) / "model.safetensors"
-    return inside if inside.is_file() else run_or_weights
 
 
 def evaluate(

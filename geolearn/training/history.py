@@ -6,8 +6,8 @@ from pathlib import Path
 
 import lightning.pytorch as pl
 
-from geolearn.training.files import write_text
-from geolearn.training.plots import plot_curves
+from geolearn.reports.files import write_text
+from geolearn.reports.plots import plot_curves
 
 
 class History(pl.Callback):

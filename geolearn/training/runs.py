@@ -23,10 +23,10 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from geolearn.errors import CheckpointError, InvalidInputError
 from geolearn.models import save_model
+from geolearn.reports.environment import describe_environment
+from geolearn.reports.files import write_json
 from geolearn.training.averaging import RunningAverage
-from geolearn.training.environment import describe_environment
 from geolearn.training.families import find_family
-from geolearn.training.files import write_json
 from geolearn.training.history import History
 from geolearn.training.recipes import Recipe
 from geolearn.training.task import class_weights

@@ -8,11 +8,10 @@ import torch
 
 from geolearn.data import PackedViews
 from geolearn.errors import InvalidInputError
-from geolearn.models import MVCNN, load_model
+from geolearn.models import MVCNN, find_weights, load_model
+from geolearn.reports.plots import grid_of_axes
 from geolearn.training.evaluation import Predictions
-from geolearn.training.experiments import find_weights
 from geolearn.training.families import find_family
-from geolearn.training.plots import grid_of_axes
 from geolearn.training.retrieval import rank
 from geolearn.training.saliency import view_saliency
 from geolearn.typing import PathLike, Tensor

@@ -22,9 +22,10 @@ LAYERS = {
     "render": 5,
     "models": 6,
     "data": 6,
-    "fitting": 7,
-    "training": 8,
-    "cli": 9,
+    "reports": 7,
+    "fitting": 8,
+    "training": 9,
+    "cli": 10,
 }
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -12,10 +12,10 @@ from geolearn.errors import InvalidInputError
 from geolearn.models import MVCNN, load_model
 from geolearn.training import experiments, families, view_data
 from geolearn.training.benchmarks import run_benchmark
+from geolearn.training.evaluation_page import evaluation_report
 from geolearn.training.experiments import evaluate
 from geolearn.training.protocols import BENCHMARKS
 from geolearn.training.recipes import RECIPES, MoreShapes, ViewRecipe
-from geolearn.training.report import evaluation_report
 from geolearn.training.runs import Run, train
 from geolearn.training.task import ViewTask
 from geolearn.training.view_data import StoredMirror, ViewData, joined, keep_activations

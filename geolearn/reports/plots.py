@@ -1,6 +1,5 @@
-"""Pictures of a training and of an evaluation, as PNG files."""
+"""Plots and sheets of shapes, as PNG files."""
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,13 +9,12 @@ import torch
 
 from geolearn._optional import require
 from geolearn.data import RenderViews
-from geolearn.fitting import Step
 from geolearn.render.rigs import framed
 from geolearn.render.views import visible_faces
 from geolearn.structures import Mesh
 
 
-def _figure(width: float, height: float) -> Any:
+def make_figure(width: float, height: float) -> Any:
     """A figure that needs no display and leaves matplotlib's global state alone."""
     figure = require("matplotlib.figure", extra="train").Figure(figsize=(width, height), layout="constrained")
     return figure
@@ -24,7 +22,7 @@ def _figure(width: float, height: float) -> Any:
 
 def grid_of_axes(rows: int, columns: int) -> tuple[Any, Any]:
     """A figure of square pictures without ticks, and its (rows, columns) axes."""
-    figure = _figure(1.3 * columns + 0.5, 1.5 * rows)
+    figure = make_figure(1.3 * columns + 0.5, 1.5 * rows)
     axes = figure.subplots(rows, columns, squeeze=False)
     for place in axes.flat:
         place.set(xticks=[], yticks=[])
@@ -34,7 +32,7 @@ def grid_of_axes(rows: int, columns: int) -> tuple[Any, Any]:
 def plot_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str], path: Path, title: str = "") -> None:
     """Confusion matrix: rows are true classes, columns what was said, shade is the share of the row."""
     size = max(5.0, 0.45 * len(classes) + 2)
-    figure = _figure(size, size)
+    figure = make_figure(size, size)
     axes = figure.add_subplot()
     shares = [[value / max(sum(row), 1) for value in row] for row in confusion]
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -55,7 +53,7 @@ def plot_curves(history: Mapping[str, Sequence[tuple[int, float]]], path: Path) 
     Args:
         history: name -> (epoch, value) pairs; names that end in "accuracy" go right, other names left.
     """
-    figure = _figure(9.0, 3.6)
+    figure = make_figure(9.0, 3.6)
     left, right = figure.subplots(1, 2)
     for name, points in history.items():
         accuracy = name.endswith("accuracy")
@@ -70,30 +68,9 @@ def plot_curves(history: Mapping[str, Sequence[tuple[int, float]]], path: Path) 
     figure.savefig(path, dpi=110)
 
 
-def plot_fit(history: Sequence[Step], path: Path) -> None:
-    """Loss (logarithmic) and IoU of the views of every step of a fit, faint, and their running means over 20 steps."""
-    figure = _figure(9.0, 3.6)
-    numbers = [step.number for step in history]
-    for axes, name in zip(figure.subplots(1, 2), ("loss", "iou"), strict=True):
-        values = torch.tensor([getattr(step, name) for step in history], dtype=torch.float64)
-        total = torch.cat([values.new_zeros(1), values.cumsum(0)])
-        first = (torch.arange(len(values)) - 19).clamp(min=0)
-        means = (total[1:] - total[first]) / (torch.arange(len(values)) + 1 - first)
-        axes.plot(numbers, values.tolist(), alpha=0.3)
-        axes.plot(numbers, means.tolist(), color="C0")
-        for before, after in itertools.pairwise(history):
-            if after.phase != before.phase:
-                axes.axvline(after.number, color="0.7", linewidth=0.8)
-        axes.set(xlabel="step", ylabel="IoU" if name == "iou" else name)
-        axes.grid(alpha=0.3)
-        if name == "loss" and bool((values > 0).any()):
-            axes.set_yscale("log")
-    figure.savefig(path, dpi=110)
-
-
 def plot_lines(lines: Mapping[str, Sequence[Sequence[int | float]]], path: Path, *, across: str, up: str) -> None:
     """Named lines, each (x values, y values), with a mark at every point."""
-    figure = _figure(5.5, 3.8)
+    figure = make_figure(5.5, 3.8)
     axes = figure.add_subplot()
     for name, (x, y) in lines.items():
         axes.plot(x, y, marker="o", markersize=3, label=name)

@@ -31,7 +31,7 @@ def mesh_viewer_html(
     }
     if vertex_colours is not None:
         data["colours"] = _text((vertex_colours.cpu().numpy() * 255).round().astype("u1"))
-    script = files("geolearn.training").joinpath("mesh_viewer.js").read_text(encoding="utf-8")
+    script = files("geolearn.reports").joinpath("mesh_viewer.js").read_text(encoding="utf-8")
     return (
         f'<canvas id="{name}" tabindex="0" style="{_STYLE}"></canvas>'
         "<p>Drag to turn, wheel for distance, double click to start again"

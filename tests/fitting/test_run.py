@@ -11,15 +11,15 @@ import torch
 
 from geolearn.cli.main import main
 from geolearn.fitting import Phase, Step, fit_latent, fit_mesh, mesh_fit
+from geolearn.fitting import run as fit_run
+from geolearn.fitting.run import FitSettings, as_mesh, run_fit
+from geolearn.fitting.sheets import silhouette_errors, turntable, up_of
 from geolearn.io import load_mesh, save_views
 from geolearn.models import PCADecoder, save_model
 from geolearn.ops.isosurface import isosurface, voxel_surface
 from geolearn.render import camera_rig, render_views
+from geolearn.reports.mesh_viewer import mesh_viewer_html, y_up
 from geolearn.structures import Cameras, Mesh, Views, VoxelGrid
-from geolearn.training import fit_run
-from geolearn.training.fit_run import FitSettings, as_mesh, run_fit
-from geolearn.training.fit_sheets import silhouette_errors, turntable, up_of
-from geolearn.training.mesh_viewer import mesh_viewer_html, y_up
 
 Image = pytest.importorskip("PIL.Image")
 QUICK = (Phase((24, 24), 2, 400, 12, 0.02), Phase((24, 24), 2, 600, 12, 0.01))

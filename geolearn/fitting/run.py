@@ -11,12 +11,11 @@ from torch import nn
 from geolearn.errors import InvalidInputError
 from geolearn.fitting import FitResult, Step, coarse_to_fine, fit_latent, fit_mesh, silhouette_iou, soundness
 from geolearn.fitting.decoded_shapes import decoded, size_of_codes
+from geolearn.fitting.report import write_fit
 from geolearn.fitting.targets import masks_of, targets_from
-from geolearn.models import load_model
+from geolearn.models import find_weights, load_model
 from geolearn.ops.isosurface import voxel_surface
 from geolearn.structures import Mesh, MeshBatch, Views
-from geolearn.training.experiments import find_weights
-from geolearn.training.fit_report import write_fit
 from geolearn.typing import PathLike
 
 CHECKPOINT = "checkpoint.npz"

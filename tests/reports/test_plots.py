@@ -5,8 +5,8 @@ import torch
 import trimesh
 from PIL import Image
 
+from geolearn.reports.plots import plot_meshes
 from geolearn.structures import Mesh
-from geolearn.training.plots import plot_meshes
 
 BLUE, LIGHT_BLUE = np.array([31, 119, 180]), np.array([174, 199, 232])  # tab20's first two
 

@@ -9,17 +9,17 @@ import torch
 
 from geolearn.errors import InvalidInputError
 from geolearn.fitting import FitResult, silhouette_iou, vertex_colours
+from geolearn.fitting.loss_plot import plot_fit
+from geolearn.fitting.sheets import before_after_sheet, error_sheet, silhouette_errors, turntable, up_of
 from geolearn.fitting.targets import in_sight, masks_of, targets_from
 from geolearn.io import save_mesh
 from geolearn.io.files import write_whole
 from geolearn.io.images import gif_bytes, png_bytes
+from geolearn.reports.environment import describe_environment
+from geolearn.reports.files import write_json
+from geolearn.reports.mesh_viewer import mesh_viewer_html
+from geolearn.reports.page import Report
 from geolearn.structures import Cameras, Mesh, Views
-from geolearn.training.environment import describe_environment
-from geolearn.training.files import write_json
-from geolearn.training.fit_sheets import before_after_sheet, error_sheet, silhouette_errors, turntable, up_of
-from geolearn.training.mesh_viewer import mesh_viewer_html
-from geolearn.training.plots import plot_fit
-from geolearn.training.report import Report
 from geolearn.typing import Tensor
 
 FORMATS = ("glb", "obj", "ply")

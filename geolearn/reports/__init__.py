@@ -1,0 +1,1 @@
+"""Pages, plots, sheets, result files, and what machine a number was measured on."""

@@ -1,0 +1,1 @@
+"""Recipes, runs, evaluation and benchmarks."""
