@@ -12,6 +12,8 @@ import numba
 import torch
 from numba import njit
 
+from geolearn.kernels.disk_cache import KernelCache
+
 # OpenMP first: TBB warns and switches off where an old TBB is loaded, and workqueue aborts on concurrent calls.
 numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]  # type: ignore[attr-defined]
 
@@ -33,8 +35,8 @@ if hasattr(os, "register_at_fork"):
 def kernel(function: Callable[..., Any] | None = None, *, allocates: bool = False, **options: Any) -> Any:
     """Decorator, with or without options for `numba.njit`: compile `function` serially, cached on disk.
 
-    For the parts that parallel kernels call. Keep caller and callee in one file: the cache on disk is renewed when the
-    file of the caller changes, and does not see a change of a callee elsewhere.
+    For the parts that parallel kernels call, in the same file or in another: the cache on disk is renewed when any file
+    changes that theirs imports.
 
     Numba counts the references to every array that a function is given or cuts out of another, in locked instructions
     of some twenty cycles: half the time of the rasterizer, once. A function that makes no array needs no count, so it
@@ -46,8 +48,13 @@ def kernel(function: Callable[..., Any] | None = None, *, allocates: bool = Fals
     """
     if function is None:
         return functools.partial(kernel, allocates=allocates, **options)
-    compiled = njit(cache=True, nogil=True, _nrt=allocates, **options)  # type: ignore[call-overload]
-    return compiled(inspect.unwrap(function))
+    return _compile(inspect.unwrap(function), _nrt=allocates, **options)
+
+
+def _compile(function: Callable[..., Any], **options: Any) -> Any:
+    compiled: Any = njit(nogil=True, **options)(function)
+    compiled._cache = KernelCache(function)  # what `cache=True` does with Numba's own
+    return compiled
 
 
 def parallel_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,7 +73,7 @@ def parallel_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
         )
         copy.__qualname__ = f"{function.__qualname__}_{'parallel' if parallel else 'serial'}"
         copy.__module__ = function.__module__
-        builds[parallel] = njit(cache=True, nogil=True, parallel=parallel)(copy)
+        builds[parallel] = _compile(copy, parallel=parallel)
 
     @functools.wraps(function)
     def call(*arguments: Any) -> Any:

@@ -1,7 +1,4 @@
-"""Caps that close a mesh with holes, and signed crossings of upward rays with a closed mesh.
-
-After a change here touch `voxelize_winding.py`: Numba's cache on disk does not see a change of a callee.
-"""
+"""Caps that close a mesh with holes, and signed crossings of upward rays with a closed mesh."""
 
 import numpy as np
 from scipy.sparse import coo_array

@@ -5,8 +5,6 @@ Computational Geometry 18, 1997). A plain float64 value that exceeds the bound o
 Else the terms of the determinant are added as an expansion, a list of float64 numbers of growing magnitude whose exact
 sum is the determinant, so that the last one has its sign. Exact as long as no product of three coordinates underflows
 or overflows.
-
-After a change here touch the files that import it: Numba's cache on disk does not see a change of a callee.
 """
 
 import numpy as np

@@ -9,8 +9,6 @@ on the given float64 coordinates.
 
 In the frame of a triangle u, v, w are a permutation of the axes with w the longest of its normal: rows of cells are
 walked along u, columns along v, and each column holds about three cells along w, so the work grows with the cells met.
-
-After a change here touch `voxelize_surface.py`: Numba's cache on disk does not see a change of a callee.
 """
 
 import numpy as np
