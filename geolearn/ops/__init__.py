@@ -1,12 +1,19 @@
 """Pure functions on tensors and records. Numba is imported when a kernel first runs, not here."""
 
+from geolearn.ops.face_adjacency import FaceAdjacency, face_adjacency
+from geolearn.ops.face_geometry import face_areas, face_cross, face_normals
 from geolearn.ops.occupancy import occupancy_from_depth, occupancy_from_scan
 from geolearn.ops.segments import scatter, segment_csr
 from geolearn.ops.surface_samples import SurfaceSamples, sample_surface
 from geolearn.ops.voxelization import voxelize
 
 __all__ = [
+    "FaceAdjacency",
     "SurfaceSamples",
+    "face_adjacency",
+    "face_areas",
+    "face_cross",
+    "face_normals",
     "occupancy_from_depth",
     "occupancy_from_scan",
     "sample_surface",
