@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import torch
 
+from geolearn.ops.face_geometry import face_cross
 from geolearn.render.projection import project
 from geolearn.render.views import visible_faces
 from geolearn.structures import Cameras, Mesh
@@ -54,8 +55,7 @@ def visible_normals(mesh: Mesh, cameras: Cameras, size: tuple[int, int]) -> Visi
 
 def vertex_normals(mesh: Mesh) -> Float[Tensor, "V 3"]:
     """Unit normals of the vertices: the mean of their faces weighted by area; 0 where there is none."""
-    corners = mesh.triangles()
-    cross = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    cross = face_cross(mesh.triangles())
     total = torch.zeros_like(mesh.verts)
     for k in range(3):
         total = total.index_add(0, mesh.faces[:, k], cross)

@@ -8,6 +8,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from geolearn.losses import adjacent_faces, mesh_edges
+from geolearn.ops.face_geometry import face_cross
 from geolearn.structures import Mesh
 from geolearn.typing import Bool, Tensor
 
@@ -21,7 +22,7 @@ def flawed_faces(mesh: Mesh) -> tuple[Bool[Tensor, " F"], Bool[Tensor, " F"]]:
     """Which faces are folded, looking away from the mean normal of their neighbours weighted by area, and which are
     degenerate, with 4 sqrt(3) area / sum of squared sides below 1e-3."""
     corners = mesh.triangles().detach().double()
-    cross = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    cross = face_cross(corners)
     sides = (corners - corners.roll(-1, 1)).square().sum((1, 2))
     shape = 2 * 3**0.5 * cross.norm(dim=1) / sides.clamp(min=1e-300)
     pairs = adjacent_faces(mesh.faces)

@@ -3,6 +3,7 @@
 import torch
 
 from geolearn.errors import InvalidInputError
+from geolearn.ops.face_geometry import face_areas, face_normals, vector_lengths
 from geolearn.typing import Float, Int, Tensor
 
 
@@ -49,7 +50,7 @@ def cotangent_laplacian_loss(verts: Float[Tensor, "V 3"], faces: Int[Tensor, "F 
     _check_some("verts", verts)
     corners = verts[faces]
     total, area = torch.zeros_like(verts), verts.new_zeros(len(verts))
-    double_area = _length(torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]))
+    double_area = 2 * face_areas(corners)
     real = double_area > 0
     for apex in range(3):
         tail, head = (apex + 1) % 3, (apex + 2) % 3
@@ -85,7 +86,7 @@ def edge_length_loss(
     along = verts[edges[:, 1]] - verts[edges[:, 0]]
     if target_length == 0:
         return along.square().sum(1).mean()
-    return (_length(along) - target_length).square().mean()
+    return (vector_lengths(along) - target_length).square().mean()
 
 
 def normal_consistency_loss(
@@ -102,17 +103,8 @@ def normal_consistency_loss(
     """
     if len(pairs) == 0:
         return verts.sum() * 0
-    corners = verts[faces]
-    cross = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    length = _length(cross)[:, None]
-    normals = cross / torch.where(length > 0, length, 1)
+    normals = face_normals(verts[faces])
     return (1 - (normals[pairs[:, 0]] * normals[pairs[:, 1]]).sum(1)).mean()
-
-
-def _length(vectors: Tensor) -> Tensor:
-    """Euclidean length, whose gradient at zero is zero."""
-    squared = vectors.square().sum(-1)
-    return torch.where(squared > 0, torch.where(squared > 0, squared, 1).sqrt(), 0)
 
 
 def _check_some(name: str, values: Tensor) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from geolearn.errors import InvalidInputError
+from geolearn.ops.face_geometry import face_areas
 from geolearn.structures import Mesh
 from geolearn.typing import Array
 
@@ -60,8 +61,7 @@ def remesh(mesh: Mesh, edge_length: float, *, rounds: int = ROUNDS) -> Mesh:
 
 def surface_area(mesh: Mesh) -> float:
     """The sum of the areas of all faces."""
-    corners = mesh.triangles().detach().double()
-    return float(torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]).norm(dim=1).sum()) / 2
+    return float(face_areas(mesh.triangles().detach().double()).sum())
 
 
 def is_closed(mesh: Mesh) -> bool:

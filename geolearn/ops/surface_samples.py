@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 
 from geolearn.errors import InvalidInputError
+from geolearn.ops.face_geometry import face_cross
 from geolearn.ops.segments import scatter
 from geolearn.structures import Mesh, MeshBatch
 from geolearn.typing import Float, Int, Tensor
@@ -43,7 +44,7 @@ def sample_surface(mesh: Mesh | MeshBatch, count: int, *, generator: torch.Gener
         raise InvalidInputError(f"count: expected at least 0 points, got {count}")
     batch = mesh if isinstance(mesh, MeshBatch) else MeshBatch.from_meshes([mesh])
     corners = batch.verts[batch.faces].double()
-    cross = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    cross = face_cross(corners)
     area = cross.detach().norm(dim=-1)
     owner = torch.arange(len(batch), device=area.device).repeat_interleave(batch.faces_per_mesh)
     total = scatter(area, owner, dim_size=len(batch))
