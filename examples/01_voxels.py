@@ -5,7 +5,7 @@ python examples/01_voxels.py
 
 import torch
 
-from geolearn.data import ShapeDataset, VoxelAugment, VoxelBatches, Voxelize
+from geolearn.data import ShapeDataset, VoxelAugment, Batches, Voxelize
 from geolearn.models import VoxNet
 
 
@@ -18,18 +18,18 @@ def main(epochs: int = 5) -> float:
 
     net = VoxNet(len(train.classes))
     optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3)
-    batches = VoxelBatches(train, 16, augment=VoxelAugment(rotations=12, shift=2))
+    batches = Batches(train, 16, augment=VoxelAugment(rotations=12, shift=2))
     for epoch in range(epochs):
         for batch in batches:
             optimiser.zero_grad()
-            loss = torch.nn.functional.cross_entropy(net(batch.data), batch.labels)
+            loss = torch.nn.functional.cross_entropy(net(batch.data), batch.target)
             loss.backward()
             optimiser.step()
         print(f"epoch {epoch + 1}: loss {loss.item():.3f}")
 
     net.eval()
     with torch.no_grad():
-        right = net(test.occupancy()).argmax(1) == test.labels
+        right = net(test.occupancy()).argmax(1) == test.targets
     accuracy = 100 * right.float().mean().item()
     print(f"{accuracy:.1f} % of {len(test)} unseen shapes of {len(test.classes)} classes are named right")
     return accuracy

@@ -5,7 +5,7 @@ python examples/02_views.py
 
 import torch
 
-from geolearn.data import RenderViews, ShapeDataset, ViewBatches
+from geolearn.data import RenderViews, ShapeDataset, Batches
 from geolearn.models import MVCNN
 from geolearn.typing import Tensor
 
@@ -14,20 +14,20 @@ def main(epochs: int = 8) -> float:
     """Teach a pretrained image network the names of procedural shapes; returns its accuracy on shapes it never saw."""
     torch.manual_seed(0)
     render = RenderViews("mvcnn12", 64, fit="sphere")  # twelve cameras around the upright shape
-    train = ShapeDataset("procedural", "train", count=195, representation=render).packed_views()
-    test = ShapeDataset("procedural", "test", count=104, representation=render).packed_views()
+    train = ShapeDataset("procedural", "train", count=195, representation=render).packed()
+    test = ShapeDataset("procedural", "test", count=104, representation=render).packed()
 
     net = MVCNN(len(train.classes), backbone="tf_efficientnet_lite0", pretrained="offline", pool_at="conv").eval()
     net.freeze("conv")  # only the classifier learns, so what the rest makes of every view is computed once
     seen, unseen = (
-        torch.cat([described(net, batch.data) for batch in ViewBatches(split, 16, shuffle=False)])
+        torch.cat([described(net, batch.data) for batch in Batches(split, 16, shuffle=False)])
         for split in (train, test)
     )
     optimiser = torch.optim.AdamW(net.fc.parameters(), lr=3e-3)
     for epoch in range(epochs):
         for index in torch.randperm(len(train)).split(16):
             some = torch.randperm(train.views)[:6]  # other views of a shape each time
-            loss = torch.nn.functional.cross_entropy(net(seen[index][:, some], start="conv"), train.labels[index])
+            loss = torch.nn.functional.cross_entropy(net(seen[index][:, some], start="conv"), train.targets[index])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -37,7 +37,7 @@ def main(epochs: int = 8) -> float:
     for views in (1, 3, 12):  # any number of views will do
         with torch.no_grad():
             said = net(unseen[:, :: train.views // views], start="conv").argmax(1)
-        accuracy = 100 * (said == test.labels).float().mean().item()
+        accuracy = 100 * (said == test.targets).float().mean().item()
         print(f"{views} views: {accuracy:.1f} % of {len(test)} unseen shapes of {len(test.classes)} classes")
     return accuracy
 

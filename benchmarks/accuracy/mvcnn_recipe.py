@@ -75,7 +75,7 @@ def measure(run: Run, recipe: ViewRecipe, fold: int, folder: Path) -> dict[str, 
     mirror, stage = recipe.augment.mirror, str(recipe.freeze)
     # Frozen stages are the same in every fold, so all folds share what they make of the training split.
     kept = keep_activations(MVCNN(len(split.classes), **recipe.model), split, stage, mirror=mirror)
-    held = blocks(kept.labels, fold)
+    held = blocks(kept.targets, fold)
     learned, asked = kept.select((~held).nonzero()[:, 0]), kept.select(held.nonzero()[:, 0])
     if not (folder / "result.json").is_file():
         data = ViewData(learned, None, recipe, seed=run.seed)
@@ -86,7 +86,7 @@ def measure(run: Run, recipe: ViewRecipe, fold: int, folder: Path) -> dict[str, 
 
     def say(part: PackedViews) -> Predictions:
         votes = voting_activations(part, mirror)
-        return predict(model, list(votes)[: 1 + recipe.vote_mirror], part.labels, part.keys, start=stage)
+        return predict(model, list(votes)[: 1 + recipe.vote_mirror], part.targets, part.keys, start=stage)
 
     said = say(asked)
     trained = say(learned)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from geolearn.data import PackedVoxels, ShapeDataset, VoxelAugment, VoxelBatches
+from geolearn.data import PackedVoxels, ShapeDataset, VoxelAugment, Batches
 from geolearn.io.files import write_whole
 from geolearn.models import VoxelVAE, save_model
 from geolearn.typing import Tensor
@@ -55,7 +55,7 @@ class Training:
     def __init__(self, chairs: PackedVoxels, *, epochs: int, rate: float, decay: float, beta: float, seed: int):
         torch.manual_seed(seed)
         self.vae, self.generator = VoxelVAE(), torch.Generator().manual_seed(seed)
-        self.batches = VoxelBatches(chairs, BATCH, augment=AUGMENT, drop_last=True, seed=seed)
+        self.batches = Batches(chairs, BATCH, augment=AUGMENT, drop_last=True, seed=seed)
         self.optimiser = torch.optim.AdamW(self.vae.parameters(), lr=rate, weight_decay=decay)
         steps = len(self.batches) * epochs
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimiser, rate, total_steps=steps, pct_start=0.1)

@@ -55,13 +55,13 @@ def main() -> None:
     arguments = parser.parse_args()
     outline = RenderViews("mvcnn12", 48, "silhouette", fit="sphere")
     official = [ShapeDataset("modelnet10_voxels", split, representation=outline) for split in ("trainval", "test")]
-    grids = torch.cat([cropped(data.packed_views(jobs=-1).images()[:, :, 0] > 0.5) for data in official])
+    grids = torch.cat([cropped(data.packed(jobs=-1).images()[:, :, 0] > 0.5) for data in official])
     labels, places = (torch.cat([make(data.labels) for data in official]) for make in (torch.as_tensor, place_in_class))
     tested = torch.arange(len(grids)) >= len(official[0])
     rows = []
     for split in ("trainval", "test"):
         data = ShapeDataset("modelnet10_views", split)
-        alike = similarity(cropped(data.packed_views().images()[:, :, 0] < 0.985), grids)
+        alike = similarity(cropped(data.packed().images()[:, :, 0] < 0.985), grids)
         best = alike.topk(2, 1)
         clear = best.values[:, 0] - best.values[:, 1] > CLEAR
         same = (labels == data.labels[:, None]) & (places == place_in_class(data.labels)[:, None])

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from geolearn.data.packed import resize_columns, unpack
+from geolearn.data.packed.grids import resize_columns, unpack
 from geolearn.reports.files import write_text
 from geolearn.reports.page import markdown_table
 from geolearn.training.experiments import evaluate
@@ -65,19 +65,19 @@ def main() -> None:
         called[Path(name).name] = predictions.scores.argmax(1)
 
     nearest = to_train.max(1)
-    wrong = {"the nearest has another name %": train.labels[nearest.indices] != test.labels}
-    wrong |= {f"{name} is wrong %": labels != test.labels for name, labels in called.items()}
+    wrong = {"the nearest has another name %": train.targets[nearest.indices] != test.targets}
+    wrong |= {f"{name} is wrong %": labels != test.targets for name, labels in called.items()}
     by_distance = []
     for above, low in pairwise((float("inf"), *STEPS)):
         here = (nearest.values >= low) & (nearest.values < above)
         shares = {what: percent(which[here]) for what, which in wrong.items()}
         by_distance.append({"IoU, from": f"{low:.1f}", "test grids": int(here.sum()), **shares})
 
-    among_training = name_of_nearest(similarity(train_cells, train_cells), train.labels)
-    in_test = name_of_nearest(to_train, train.labels)
+    among_training = name_of_nearest(similarity(train_cells, train_cells), train.targets)
+    in_test = name_of_nearest(to_train, train.targets)
     by_class = []
     for label, name in enumerate(test.classes):
-        mine, its = train.labels == label, test.labels == label
+        mine, its = train.targets == label, test.targets == label
         others = torch.bincount(in_test[its], minlength=len(test.classes))
         others[label] = 0
         other = int(others.argmax())

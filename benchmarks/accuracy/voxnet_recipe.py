@@ -57,7 +57,7 @@ def measure(run: Run, folder: Path) -> tuple[float, float]:
     voxels = load_voxels_split(run.data, "val", validation=VALIDATION)
     recipe = run.recipe
     votes = voting_inputs(voxels, recipe.votes, recipe.vote_mirror, recipe.vote_shift, recipe.vote_scale)
-    report = classification_report(predict(model, votes, voxels.labels, voxels.keys), voxels.classes)
+    report = classification_report(predict(model, votes, voxels.targets, voxels.keys), voxels.classes)
     return report["class_accuracy"], report["instance_accuracy"]
 
 

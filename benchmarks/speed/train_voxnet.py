@@ -21,7 +21,7 @@ import torch
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from geolearn.data import PackedVoxels, ShapeDataset, VoxelAugment, VoxelBatches, Voxelize
+from geolearn.data import PackedVoxels, ShapeDataset, VoxelAugment, Batches, Voxelize
 from geolearn.models import VoxNet
 from geolearn.reports.page import markdown_table
 
@@ -35,7 +35,7 @@ class PlainVoxels(Dataset):
 
     def __init__(self, voxels: PackedVoxels):
         self.grids = voxels.occupancy()[:, 0].numpy()
-        self.labels = voxels.labels
+        self.labels = voxels.targets
         self.random = np.random.default_rng(0)
 
     def __len__(self) -> int:
@@ -64,10 +64,10 @@ def plain_batches(voxels: PackedVoxels, workers: int) -> Iterator[tuple[torch.Te
 
 
 def our_batches(voxels: PackedVoxels) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    loader = VoxelBatches(voxels, BATCH, augment=AUGMENT, drop_last=True)
+    loader = Batches(voxels, BATCH, augment=AUGMENT, drop_last=True)
     while True:
         for batch in loader:
-            yield batch.data, batch.labels
+            yield batch.data, batch.target
 
 
 def trainer(batches: Iterator, *, channels_last: bool, bfloat16: bool = False) -> Callable[[], None]:

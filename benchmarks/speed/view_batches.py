@@ -13,13 +13,13 @@ import tempfile
 import timing
 import torch
 
-from geolearn.data import RenderViews, ShapeDataset, ViewAugment, ViewBatches, make_loader
-from geolearn.data.packed_views import decode_pixels
+from geolearn.data import RenderViews, ShapeDataset, ViewAugment, Batches, make_loader
+from geolearn.data.packed.pictures import decode_pixels
 from geolearn.reports.page import markdown_table
 
 
 def drain(loader) -> int:
-    return sum(len(batch.labels) for batch in loader)
+    return sum(len(batch.target) for batch in loader)
 
 
 def main() -> None:
@@ -33,16 +33,16 @@ def main() -> None:
         look = RenderViews("mvcnn12", options.size, fit="sphere")
         shapes = ShapeDataset("procedural", "test", representation=look, count=options.shapes, root=root)
         meshes = [ShapeDataset("procedural", "test", count=options.shapes)[i].data for i in range(options.shapes)]
-        packed = shapes.packed_views()
-        pixels = packed.take(torch.arange(options.batch))
+        packed = shapes.packed()
+        pixels = packed.pixels_of(torch.arange(options.batch))
         images = decode_pixels(pixels)
         batches = options.shapes / options.batch
         ways = {
             "copy (x batches)": lambda: images.clone(),
             "decode (x batches)": lambda: decode_pixels(pixels),
-            "ViewBatches": lambda: drain(ViewBatches(packed, options.batch)),
-            "ViewBatches, mirrored, 6 of 12 views": lambda: drain(
-                ViewBatches(packed, options.batch, augment=ViewAugment(views=6))
+            "Batches": lambda: drain(Batches(packed, options.batch)),
+            "Batches, mirrored, 6 of 12 views": lambda: drain(
+                Batches(packed, options.batch, augment=ViewAugment(views=6))
             ),
             "make_loader over cached samples": lambda: drain(make_loader(shapes, options.batch)),
             "rendering each mesh": lambda: [look(mesh) for mesh in meshes],

@@ -106,7 +106,7 @@ class Render:
 
     def _render(self, path: Path, folder: Path, render: "RenderViews") -> Iterator[str]:
         """Draw and write one mesh, in steps; the last one has a message."""
-        from geolearn.data.prepared_meshes import to_z_up
+        from geolearn.data.prepared.meshes import to_z_up
         from geolearn.io import load_mesh, save_views
         from geolearn.io.files import write_whole
         from geolearn.io.images import gif_bytes, png_bytes

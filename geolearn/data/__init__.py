@@ -3,35 +3,49 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from geolearn.data.augment import VoxelAugment, Warp, augment_columns, warp_columns
 from geolearn.data.catalog import describe_dataset, list_datasets
 from geolearn.data.dataset import ShapeDataset
-from geolearn.data.loaders import collate, make_loader
+from geolearn.data.loaders import make_loader
 from geolearn.data.manifest import Manifest, dataset_names, load_manifest
-from geolearn.data.packed import PackedVoxels, pack, resize_columns, unpack
-from geolearn.data.packed_views import PackedViews
+from geolearn.data.packed import (
+    Batches,
+    Packed,
+    PackedSamples,
+    PackedViews,
+    PackedVoxels,
+    ViewAugment,
+    VoxelAugment,
+    Warp,
+    augment_columns,
+    pack,
+    resize_columns,
+    unpack,
+    warp_columns,
+)
 from geolearn.data.prepare import prepare_dataset
-from geolearn.data.representations import RenderViews, SamplePoints, Voxelize
-from geolearn.data.sample import Batch, Sample
-from geolearn.data.view_batches import ViewAugment, ViewBatches
-from geolearn.data.voxel_batches import VoxelBatches
+from geolearn.data.representations import RenderViews, Representation, SamplePoints, Voxelize
+from geolearn.data.sample import Batch, Sample, collate
+from geolearn.data.store import Store
 
 if TYPE_CHECKING:
     from geolearn.data import procedural as procedural
 
 __all__ = [
     "Batch",
+    "Batches",
     "Manifest",
+    "Packed",
+    "PackedSamples",
     "PackedViews",
     "PackedVoxels",
     "RenderViews",
+    "Representation",
     "Sample",
     "SamplePoints",
     "ShapeDataset",
+    "Store",
     "ViewAugment",
-    "ViewBatches",
     "VoxelAugment",
-    "VoxelBatches",
     "Voxelize",
     "Warp",
     "augment_columns",

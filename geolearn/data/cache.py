@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from geolearn.data.packed_views import decode_pixels
-from geolearn.data.prepared_arrays import read_arrays, write_arrays
+from geolearn.data.packed.pictures import decode_pixels
+from geolearn.data.prepared.arrays import read_arrays, write_arrays
 from geolearn.errors import DatasetError, InvalidInputError
 from geolearn.structures import VoxelGrid
 from geolearn.typing import Array, Tensor

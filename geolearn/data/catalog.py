@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from geolearn.data.index import read_index
 from geolearn.data.manifest import Manifest, dataset_names, load_manifest
 from geolearn.data.places import find_raw, how_to_get, prepared_folder
 from geolearn.data.prepare import is_prepared
+from geolearn.data.prepared.index import read_index
 from geolearn.typing import PathLike
 
 

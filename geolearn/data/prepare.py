@@ -11,10 +11,10 @@ from pathlib import Path
 from types import ModuleType
 
 from geolearn.data.archive import ARCHIVE_SUFFIXES, identify, remove_tree, unpack
-from geolearn.data.index import check_counts, read_index
 from geolearn.data.locks import alone
 from geolearn.data.manifest import Manifest, load_manifest
 from geolearn.data.places import find_raw, how_to_get, prepared_folder
+from geolearn.data.prepared.index import check_counts, read_index
 from geolearn.data.workers import Workers
 from geolearn.errors import DatasetError
 from geolearn.typing import PathLike

@@ -1,34 +1,54 @@
 """What a shape is turned into for a network. A representation is a frozen dataclass that is called on a record.
 
 Calling it twice gives the same result, and its repr says everything the result depends on besides the shape: both are
-what the cache relies on.
+what the cache relies on. How a whole split is packed is its own affair as well.
 """
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from torch.nn import functional as F
 
-from geolearn.data.packed_views import decode_pixels
+from geolearn.data.cache import cached, entry_path
+from geolearn.data.packed import Packed, PackedSamples, PackedViews, PackedVoxels, pack
+from geolearn.data.packed.columns import MAX_RESOLUTION
+from geolearn.data.packed.pictures import decode_pixels
+from geolearn.data.prepared.pixels import cached_pixels
+from geolearn.data.prepared.sources import Source
+from geolearn.data.store import Store
 from geolearn.errors import InvalidInputError, unknown_name
 from geolearn.ops.isosurface import smooth_surface
 from geolearn.render import camera_rig, render_views
 from geolearn.render.rigs import FITS, framed
 from geolearn.render.views import SHADINGS
 from geolearn.structures import Cameras, Mesh, VoxelGrid
-from geolearn.typing import Float, Shaped, Tensor
+from geolearn.typing import Float, Int, Shaped, Tensor
 
 
-class Representation(Protocol):
-    """Anything that turns a `Mesh` or a `VoxelGrid` into what a network takes."""
+class Representation(ABC):
+    """Base of frozen dataclasses that turn a shape into what a network takes.
 
-    def __call__(self, shape: Mesh | VoxelGrid, /) -> VoxelGrid | Tensor: ...
+    Attributes:
+        ragged: what becomes of two shapes may differ in size, so that a batch is a tuple and not one tensor.
+    """
+
+    ragged: ClassVar[bool] = False
+
+    @abstractmethod
+    def __call__(self, shape: Any, /) -> Any:
+        """What becomes of one shape: a `VoxelGrid`, or a tensor."""
+
+    def pack(self, store: Store) -> Packed:
+        """A whole split, ready for `Batches`; here one item after the other, in memory."""
+        items = store.map(self, type(self).__name__)
+        return PackedSamples(tuple(items), store.targets, store.keys, store.classes, self.ragged)
 
 
 @dataclass(frozen=True)
-class Voxelize:
+class Voxelize(Representation):
     """Occupancy of `resolution` cells a side; batches are float32 (B, 1, R, R, R).
 
     A mesh is voxelized by `geolearn.ops.voxelize`: its longest side fills `resolution - 2 * padding` cells. A grid is
@@ -50,9 +70,35 @@ class Voxelize:
 
         return voxelize(shape, self.resolution, mode=self.mode, padding=self.padding)
 
+    def pack(self, store: Store) -> PackedVoxels:
+        """Grids at once; meshes are voxelized once for all splits that come out of training, and kept as one file.
+
+        Raises:
+            InvalidInputError: pictures, or more cells a side than packed columns hold.
+        """
+        if store.source.kind == "views":
+            raise InvalidInputError(f"representation: {store.name} holds pictures, which cannot be voxelized")
+        if self.resolution > MAX_RESOLUTION:
+            raise InvalidInputError(f"packed() holds up to {MAX_RESOLUTION} cells a side, got {self}")
+        if store.source.kind == "voxels":
+            ready = store.source.pack(store.keys, store.targets, store.classes)
+            return cast(PackedVoxels, ready).resized(self.resolution)
+        keys = store.keys if store.folder is None else store.whole
+
+        def compute() -> dict[str, Any]:
+            rows = store.workers.map(_PackOne(store.source, self), keys, f"voxelizing {store.name}")
+            return {"columns": (torch.stack(rows) if rows else torch.zeros(0, *(self.resolution,) * 2)).int().numpy()}
+
+        if store.folder is None:
+            columns = torch.from_numpy(compute()["columns"])
+        else:
+            path = entry_path(store.folder, store.digest, keys, repr(self))
+            columns = torch.from_numpy(cached(path, compute)["columns"])[store.rows()]
+        return PackedVoxels(columns, store.targets, store.keys, store.classes)
+
 
 @dataclass(frozen=True)
-class SamplePoints:
+class SamplePoints(Representation):
     """`count` points on the surface, uniform by area, the same for the same mesh: float32 (count, 3)."""
 
     count: int
@@ -71,10 +117,11 @@ class SamplePoints:
 
 
 @dataclass(frozen=True)
-class RenderViews:
+class RenderViews(Representation):
     """Pictures from the cameras of a rig: float32 (V, C, H, W), see `geolearn.render.render_views` and `camera_rig`.
 
-    A grid is shown by the surface of its occupied cells, without most of their steps (`smooth_surface`).
+    A grid is shown by the surface of its occupied cells, without most of their steps (`smooth_surface`). Pictures that
+    are ready stay as they are.
 
     One framing rule for all shapes: the mesh is scaled into the unit cube (its box centred, the longest side 1), and
     the cameras know nothing of it. They leave room for a full cube, so most shapes stay in the middle of the picture;
@@ -141,8 +188,22 @@ class RenderViews:
     def pixel_dtype(self) -> torch.dtype:
         return torch.float32 if self.shading == "depth" else torch.uint8
 
-    def __call__(self, shape: Mesh | VoxelGrid, /) -> Float[Tensor, "V C H W"]:
-        return decode_pixels(self.pixels(shape))
+    def __call__(self, shape: Mesh | VoxelGrid | Tensor, /) -> Float[Tensor, "V C H W"]:
+        return shape if isinstance(shape, Tensor) else decode_pixels(self.pixels(shape))
+
+    def pack(self, store: Store) -> PackedViews:
+        """Ready pictures as they are; others are rendered once for all splits that come out of training, kept in 8 bits
+        in one file, and mapped from there rather than held in memory."""
+        if store.source.kind == "views":
+            return cast(PackedViews, store.source.pack(store.keys, store.targets, store.classes))
+        render, title = _RenderOne(store.source, self), f"rendering {store.name}"
+        if store.folder is None:
+            made = store.workers.map(render, store.keys, title)
+            pixels = torch.stack(made) if made else torch.zeros(0, *self.shape, dtype=self.pixel_dtype)
+            return PackedViews(pixels, store.targets, store.keys, store.classes)
+        path = entry_path(store.folder, store.digest, store.whole, repr(self), suffix=".npy")
+        pixels = cached_pixels(path, self.shape, render, store.whole, store.workers, title, self.pixel_dtype)
+        return PackedViews(pixels, store.targets, store.keys, store.classes, store.rows())
 
     def pixels(self, shape: Mesh | VoxelGrid, /) -> Shaped[Tensor, "V C H W"]:
         """The same as `pixel_dtype`: uint8 in 0..255, or float32 for depth."""
@@ -170,3 +231,25 @@ def resize_grid(grid: VoxelGrid, resolution: int) -> VoxelGrid:
     high = resolution - size - low
     values = F.pad(grid.values, (low, high) * 3)
     return VoxelGrid(values, grid.origin - low * grid.voxel_size, grid.voxel_size)
+
+
+@dataclass(frozen=True)
+class _PackOne:
+    """Voxelize and pack one shape; can be sent to a worker process."""
+
+    source: Source
+    representation: Voxelize
+
+    def __call__(self, key: str) -> Int[Tensor, "R R"]:
+        return pack(self.representation(self.source.load(key)).occupancy[None])[0]
+
+
+@dataclass(frozen=True)
+class _RenderOne:
+    """Render one shape; can be sent to a worker process."""
+
+    source: Source
+    representation: RenderViews
+
+    def __call__(self, key: str) -> Shaped[Tensor, "V C H W"]:
+        return self.representation.pixels(self.source.load(key))

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from geolearn.data.index import Entry
 from geolearn.data.manifest import Manifest, Protocol
+from geolearn.data.prepared.index import Entry
 from geolearn.errors import DatasetError, InvalidInputError
 
 SPLITS = ("train", "val", "test", "trainval")

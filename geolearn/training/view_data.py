@@ -9,10 +9,10 @@ import lightning.pytorch as pl
 import torch
 
 from geolearn.data import PackedViews, RenderViews, ShapeDataset, ViewAugment, ViewBatches, load_manifest
-from geolearn.data.packed_views import decode_pixels
-from geolearn.data.pixel_files import cached_pixels
+from geolearn.data.packed.pictures import decode_pixels
+from geolearn.data.packed.view_draws import ViewDraw
 from geolearn.data.places import cache_folder
-from geolearn.data.view_batches import ViewDraw
+from geolearn.data.prepared.pixels import cached_pixels
 from geolearn.data.workers import Workers
 from geolearn.errors import InvalidInputError
 from geolearn.models import MVCNN

@@ -7,7 +7,7 @@ import lightning.pytorch as pl
 import torch
 
 from geolearn.data import PackedVoxels, ShapeDataset, VoxelBatches, Voxelize
-from geolearn.data.augment import augment_columns
+from geolearn.data.packed.warps import augment_columns
 from geolearn.training.recipes import VoxelRecipe
 from geolearn.typing import Tensor
 

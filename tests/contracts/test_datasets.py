@@ -111,7 +111,7 @@ def test_a_generated_dataset_works_at_once(name, no_raw_data):
     assert more.keys[:7] == few["train"].keys
     assert len({key for data in few.values() for key in data.keys}) == 21
     first, again = few["test"][6], ShapeDataset(name, "test", count=7)[6]
-    assert (first.key, first.label) == (again.key, again.label) == (few["test"].keys[6], int(few["test"].labels[6]))
+    assert (first.key, first.target) == (again.key, again.target) == (few["test"].keys[6], int(few["test"].labels[6]))
     assert first.data.verts.equal(again.data.verts)
     low, high = first.data.bounds
     assert abs(float((high - low).max()) - 1) < 1e-5

@@ -7,17 +7,16 @@ import trimesh
 from fake_raw_data import manifest_text, write_zip
 
 from geolearn.data import (
+    Batches,
     RenderViews,
     ShapeDataset,
-    ViewBatches,
-    VoxelBatches,
     Voxelize,
     describe_dataset,
     list_datasets,
     make_loader,
     pack,
 )
-from geolearn.data.sources import ProceduralSource, procedural_entries
+from geolearn.data.prepared.sources import ProceduralSource, procedural_entries
 from geolearn.errors import DatasetError, InvalidInputError, UnknownNameError
 from geolearn.structures import Mesh, VoxelGrid
 
@@ -47,7 +46,7 @@ def test_prepares_itself_and_keeps_order_and_labels(meshes):
     assert test.keys == [f"{name}/test/{name}_000{i}" for name in ("box", "turned") for i in range(3)]
     assert test.labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert test.classes == ("box", "turned")
-    assert [(sample.key, sample.label) for sample in (test[i] for i in range(6))] == list(
+    assert [(sample.key, sample.target) for sample in (test[i] for i in range(6))] == list(
         zip(test.keys, test.labels.tolist(), strict=True)
     )
     train, val = (
@@ -96,17 +95,17 @@ def test_the_packed_split_is_the_samples(meshes, home):
     expected = torch.stack([data[i].data.values for i in range(len(data))])
     assert torch.equal(packed.columns, pack(expected))
     assert (packed.keys, packed.classes) == (tuple(data.keys), ("box", "turned"))
-    assert torch.equal(packed.labels, data.labels)
+    assert torch.equal(packed.targets, data.labels)
     assert torch.equal(data.packed(jobs=2, backend="threading").columns, packed.columns)
     assert torch.equal(
         ShapeDataset("modelnet10", "trainval", representation=Voxelize(12), cache=False).packed().columns,
         packed.columns,
     )
-    with pytest.raises(InvalidInputError, match=r"packed\(\) needs Voxelize\(resolution\)"):
+    with pytest.raises(InvalidInputError, match="the dataset holds meshes"):
         ShapeDataset("modelnet10").packed()
     with pytest.raises(InvalidInputError, match="up to 32 cells"):
         ShapeDataset("modelnet10", representation=Voxelize(33)).packed()
-    with pytest.raises(InvalidInputError, match="needs Voxelize or None"):
+    with pytest.raises(InvalidInputError, match=r"needs a geolearn\.data\.Representation"):
         ShapeDataset("modelnet10", representation=lambda mesh: mesh.verts).packed()
 
 
@@ -116,8 +115,8 @@ def test_batches_are_the_same_for_any_number_of_workers(meshes):
     for alone, shared in zip(*batches, strict=True):
         assert alone.keys == shared.keys
         assert torch.equal(alone.data, shared.data)
-        assert torch.equal(alone.labels, shared.labels)
-    whole = list(VoxelBatches(data.packed(), 14, shuffle=False))
+        assert torch.equal(alone.target, shared.target)
+    whole = list(Batches(data.packed(), 14, shuffle=False))
     loaded = list(make_loader(data, 14))
     assert torch.equal(whole[0].data, loaded[0].data)
     assert whole[0].keys == loaded[0].keys
@@ -160,48 +159,46 @@ def test_depth_and_normals_are_cached_as_they_are(meshes):
         data = ShapeDataset("modelnet10", "test", representation=render)
         data[2]  # now from the cache
         assert torch.equal(data[2].data, render(ShapeDataset("modelnet10", "test")[2].data))
-        assert torch.equal(data.packed_views().images()[2], data[2].data)
+        assert torch.equal(data.packed().images()[2], data[2].data)
 
 
 def test_packed_views_are_the_samples_rendered_once_for_training_and_validation(meshes, home, rendered):
     splits = {name: ShapeDataset("modelnet10", name, representation=RENDER) for name in ("train", "val", "trainval")}
-    packed = {name: data.packed_views() for name, data in splits.items()}
+    packed = {name: data.packed() for name, data in splits.items()}
     assert sorted(rendered) == sorted(splits["trainval"].keys)
     assert len(list((home / "cache").rglob("*.npy"))) == 1
     for name, data in splits.items():
         assert packed[name].keys == tuple(data.keys)
-        assert torch.equal(packed[name].labels, data.labels)
+        assert torch.equal(packed[name].targets, data.labels)
         expected = torch.stack([data[i].data for i in range(len(data))])
         assert torch.equal(packed[name].images(), expected)
-    (batch,) = ViewBatches(packed["train"], 99, shuffle=False)
+    (batch,) = Batches(packed["train"], 99, shuffle=False)
     assert torch.equal(batch.data, packed["train"].images())
     assert packed["train"].classes == ("box", "turned")
 
 
 def test_packed_views_for_any_number_of_workers_and_without_a_cache(meshes, home):
     data = ShapeDataset("modelnet10", "test", representation=RENDER)
-    expected = data.packed_views().images()
+    expected = data.packed().images()
     assert torch.equal(
-        ShapeDataset("modelnet10", "test", representation=RENDER, cache=False).packed_views().images(), expected
+        ShapeDataset("modelnet10", "test", representation=RENDER, cache=False).packed().images(), expected
     )
     for path in (home / "cache").rglob("*.npy"):
         path.unlink()
-    assert torch.equal(data.packed_views(jobs=2, backend="threading").images(), expected)
+    assert torch.equal(data.packed(jobs=2, backend="threading").images(), expected)
 
 
 def test_packed_views_need_a_representation(meshes):
-    with pytest.raises(InvalidInputError, match="needs RenderViews where a dataset holds meshes or grids"):
-        ShapeDataset("modelnet10", "test").packed_views()
-    with pytest.raises(InvalidInputError, match=r"packed\(\) is for voxels"):
-        ShapeDataset("modelnet10", "test", representation=RENDER).packed()
+    with pytest.raises(InvalidInputError, match="the dataset holds meshes"):
+        ShapeDataset("modelnet10", "test").packed()
 
 
 def test_procedural_shapes_are_rendered_by_the_same_path(home):
     pytest.importorskip("geolearn.data.procedural")
     data = ShapeDataset("procedural", "test", representation=RENDER, count=3)
-    packed = data.packed_views()
+    packed = data.packed()
     assert torch.equal(packed.images(), torch.stack([data[i].data for i in range(3)]))
-    assert len(ShapeDataset("procedural", "test", representation=RENDER, count=2).packed_views()) == 2
+    assert len(ShapeDataset("procedural", "test", representation=RENDER, count=2).packed()) == 2
 
 
 def test_procedural_shapes_may_be_aligned(home):
@@ -304,14 +301,14 @@ def test_validation_of_modelnet10_voxels_is_stratified(real_voxels):
 def test_modelnet10_stands_upright(real_voxels):
     """Z is up: the fullest layer of the mean table is its top, above the legs."""
     voxels = real_voxels["trainval"].packed()
-    tables = voxels.select((voxels.labels == 8).nonzero()[:100, 0]).occupancy()[:, 0].mean(0)
+    tables = voxels.select((voxels.targets == 8).nonzero()[:100, 0]).occupancy()[:, 0].mean(0)
     profile = tables.mean((0, 1))  # how full each height is
     assert int(profile.argmax()) > 18
 
 
 def test_voxels_are_not_rendered(real_voxels):
     with pytest.raises(InvalidInputError, match=r"where a dataset holds meshes .* modelnet10_voxels is of kind voxels"):
-        real_voxels["test"].packed_views()
+        real_voxels["test"].packed()
 
 
 def test_real_grids_become_32_cells(real_voxels):
@@ -344,9 +341,9 @@ def test_real_shrec11_is_rendered(size, real_data, home, monkeypatch):
     render = RenderViews("mvcnn12", size, fit="sphere")
     train, test = (ShapeDataset("shrec11", split, representation=render) for split in ("trainval", "test"))
     for data, count in ((train, 480), (test, 120)):
-        packed = data.packed_views()
+        packed = data.packed()
         assert packed.pixels.shape == (count, 12, 1, size, size)
-        assert packed.labels.bincount().tolist() == [count // 30] * 30
+        assert packed.targets.bincount().tolist() == [count // 30] * 30
         seen = (packed.pixels > 0).flatten(3).any(3)
         assert bool(seen.all())
         assert torch.equal(packed.select([7]).images()[0], data[7].data)

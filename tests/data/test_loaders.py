@@ -22,7 +22,7 @@ def triangle(shift: float) -> Mesh:
 
 
 def contents(loader) -> list:
-    return [(batch.data.tolist(), batch.labels.tolist(), batch.keys) for batch in loader]
+    return [(batch.data.tolist(), batch.target.tolist(), batch.keys) for batch in loader]
 
 
 def test_batches_are_the_same_for_any_number_of_workers():
@@ -64,7 +64,7 @@ def test_collating_every_kind():
     assert isinstance(meshes.data, MeshBatch)
     assert meshes.data.faces.tolist() == [[0, 1, 2], [3, 4, 5]]
     assert meshes.data.verts_per_mesh.tolist() == [3, 0, 3]
-    assert (meshes.labels.tolist(), meshes.keys) == ([0, 1, 2], ["a", "b", "c"])
+    assert (meshes.target.tolist(), meshes.keys) == ([0, 1, 2], ["a", "b", "c"])
     grid = VoxelGrid(torch.eye(3).expand(3, 3, 3) > 0)
     grids = collate([Sample(grid, 0, "a"), Sample(VoxelGrid(torch.full((3, 3, 3), 0.25)), 1, "b")])
     assert grids.data.dtype == torch.float32

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from geolearn.data.index import Entry, Index, repeated_samples
 from geolearn.data.manifest import Manifest
-from geolearn.data.pixel_files import read_pixels, write_pixels
+from geolearn.data.prepared.index import Entry, Index, repeated_samples
+from geolearn.data.prepared.pixels import read_pixels, write_pixels
 from geolearn.data.workers import Workers
 from geolearn.errors import DatasetError, GeolearnError
 from geolearn.typing import Tensor, UInt8

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from geolearn.data.pixel_files import cached_pixels, read_pixels, write_pixels
+from geolearn.data.prepared.pixels import cached_pixels, read_pixels, write_pixels
 from geolearn.data.workers import Workers
 from geolearn.errors import DatasetError, InvalidInputError
 

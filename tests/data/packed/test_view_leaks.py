@@ -45,7 +45,7 @@ def cameras_of(render: RenderViews, monkeypatch) -> tuple[torch.Tensor, torch.Te
 
     monkeypatch.setattr(representations, "render_views", watch)
     data = ShapeDataset("procedural", "test", representation=render, cache=False, count=4 * CLASSES)
-    labels = torch.tensor([data[i].label for i in range(len(data))])
+    labels = torch.tensor([data[i].target for i in range(len(data))])
     order = labels.argsort(stable=True)
     return torch.stack(seen)[order], labels[order]
 

@@ -1,9 +1,12 @@
 """Pictures of a split's shapes as 8-bit pixels, in memory or mapped from a file, decoded one batch at a time."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
+from geolearn.data.packed.split import Packed, Targets, check_targets, select_targets
+from geolearn.data.packed.view_draws import ViewAugment, ViewDraw
 from geolearn.errors import InvalidInputError
 from geolearn.typing import Float, Int, Shaped, Tensor
 
@@ -14,7 +17,7 @@ def decode_pixels(pixels: Shaped[Tensor, "*N"], dtype: torch.dtype = torch.float
 
 
 @dataclass(frozen=True, eq=False)
-class PackedViews:
+class PackedViews(Packed):
     """One split of pictures: V views of every shape.
 
     Selecting shapes copies no pixels, so `pixels` may be a mapped file (`torch.from_numpy` of a `np.memmap`) that
@@ -22,14 +25,14 @@ class PackedViews:
 
     Attributes:
         pixels: uint8 (M, V, C, H, W), or float where 8 bits do not do (depth, activations).
-        labels: int64 (N,), class indices.
+        targets: what is to be predicted of each shape, such as class indices, int64 (N,).
         keys: one per shape, in the order of the split.
         classes: class names in label order.
         rows: int64 (N,), the row of `pixels` that shows each shape; by default row after row.
     """
 
     pixels: Shaped[Tensor, "M V C H W"]
-    labels: Int[Tensor, " N"]
+    targets: Targets
     keys: tuple[str, ...]
     classes: tuple[str, ...] = ()
     rows: Int[Tensor, " N"] | None = None
@@ -41,21 +44,18 @@ class PackedViews:
                 f"pixels: expected uint8, float16 or float32 (M, V, C, H, W) with at least one view and pixel, "
                 f"got {self.pixels.dtype} {shape}"
             )
-        rows = torch.arange(len(self.labels)) if self.rows is None else self.rows
-        if self.labels.dtype != torch.int64 or self.labels.ndim != 1 or len(self.keys) != len(self.labels):
-            raise InvalidInputError(
-                f"labels, keys: expected int64 (N,) and N keys, got {self.labels.dtype} {tuple(self.labels.shape)} "
-                f"and {len(self.keys)} keys"
-            )
-        if rows.dtype != torch.int64 or rows.shape != self.labels.shape:
-            raise InvalidInputError(f"rows: expected int64 ({len(self.labels)},), got {rows.dtype} {tuple(rows.shape)}")
+        check_targets(self.targets, self.keys, len(self.keys))
+        rows = torch.arange(len(self.keys)) if self.rows is None else self.rows
+        if rows.dtype != torch.int64 or rows.shape != (len(self.keys),):
+            raise InvalidInputError(f"rows: expected int64 ({len(self.keys)},), got {rows.dtype} {tuple(rows.shape)}")
         if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < shape[0]:
             raise InvalidInputError(
-                f"rows: {len(self.labels)} shapes need rows {int(rows.min())}..{int(rows.max())} of pixels, "
+                f"rows: {len(self.keys)} shapes need rows {int(rows.min())}..{int(rows.max())} of pixels, "
                 f"which has {shape[0]}"
             )
         object.__setattr__(self, "rows", rows.to(self.pixels.device))
-        object.__setattr__(self, "labels", self.labels.to(self.pixels.device))
+        if isinstance(self.targets, Tensor):
+            object.__setattr__(self, "targets", self.targets.to(self.pixels.device))
         object.__setattr__(self, "keys", tuple(self.keys))
         object.__setattr__(self, "classes", tuple(self.classes))
 
@@ -81,27 +81,41 @@ class PackedViews:
         """On another device, with the pixels of these shapes only."""
         if torch.device(device) == self.device:
             return self
-        return replace(self, pixels=self.take(torch.arange(len(self))).to(device), rows=None)
+        return replace(self, pixels=self.pixels_of(torch.arange(len(self))).to(device), rows=None)
 
     def select(self, index: Int[Tensor, " M"] | list[int]) -> "PackedViews":
         """The shapes at `index`, in that order."""
         chosen = torch.as_tensor(index, dtype=torch.int64)
-        where = chosen.to(self.device)
         keys = tuple(self.keys[i] for i in chosen.tolist())
-        return replace(self, labels=self.labels[where], keys=keys, rows=self._rows[where])
+        rows = self._rows[chosen.to(self.device)]
+        return replace(self, targets=select_targets(self.targets, chosen), keys=keys, rows=rows)
 
     def singles(self) -> "PackedViews":
         """Every view as a shape of its own, for training on single views; keys end in `/00`, `/01`, ..."""
         count = self.views
         return PackedViews(
             self.pixels.reshape(-1, 1, *self.pixels.shape[2:]),
-            self.labels.repeat_interleave(count),
+            select_targets(self.targets, torch.arange(len(self)).repeat_interleave(count)),
             tuple(f"{key}/{view:02d}" for key in self.keys for view in range(count)),
             self.classes,
             (self._rows[:, None] * count + torch.arange(count, device=self.device)).reshape(-1),
         )
 
+    def draw(self, augment: ViewAugment, generator: torch.Generator) -> ViewDraw:
+        """For each shape, whether its views are mirrored, and which are taken."""
+        return augment.draw(len(self), self.views, generator)
+
     def take(
+        self, index: Int[Tensor, " B"], drawn: ViewDraw | None = None, *, device: Any = None, dtype: Any = None
+    ) -> Shaped[Tensor, "B K C H W"]:
+        """The views of the shapes at `index`, chosen, mirrored and decoded; pixels travel to the device in 8 bits."""
+        pixels = self.pixels_of(index, None if drawn is None else drawn.views).to(device or self.device)
+        if drawn is not None:
+            mirrored = drawn.mirror.nonzero()[:, 0].to(pixels.device)
+            pixels[mirrored] = pixels[mirrored].flip(-1)
+        return decode_pixels(pixels, dtype or torch.float32)
+
+    def pixels_of(
         self, index: Int[Tensor, " B"], views: Int[Tensor, "B K"] | Int[Tensor, " K"] | None = None
     ) -> Shaped[Tensor, "B K C H W"]:
         """Pixels of the shapes at `index`; with `views` only those, the same of each shape or (B, K) of their own."""
@@ -114,7 +128,7 @@ class PackedViews:
 
     def images(self) -> Float[Tensor, "N V C H W"]:
         """All views as float32; 2.4 MB a shape at 12 views of 224 px, so mind the size of the split."""
-        return decode_pixels(self.take(torch.arange(len(self))))
+        return decode_pixels(self.pixels_of(torch.arange(len(self))))
 
     @property
     def _rows(self) -> Int[Tensor, " N"]:

@@ -1,21 +1,21 @@
-"""`VoxelBatches` as Lightning's trainer drives it: a new order every epoch, and a resume in the middle of one."""
+"""`Batches` as Lightning's trainer drives it: a new order every epoch, and a resume in the middle of one."""
 
 from pathlib import Path
 
 import pytest
 import torch
 
-from geolearn.data import PackedVoxels, VoxelAugment, VoxelBatches, pack
+from geolearn.data import Batches, PackedVoxels, VoxelAugment, pack
 
 pl = pytest.importorskip("lightning.pytorch")
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's own advice on loaders, logging and checkpoints
 
 
-def loader() -> VoxelBatches:
+def loader() -> Batches:
     values = torch.rand(22, 6, 6, 6, generator=torch.Generator().manual_seed(1)) < 0.5
     voxels = PackedVoxels(pack(values), torch.arange(22) % 3, tuple(f"k{i}" for i in range(22)))
-    return VoxelBatches(voxels, 4, augment=VoxelAugment(shift=1), seed=7)
+    return Batches(voxels, 4, augment=VoxelAugment(shift=1), seed=7)
 
 
 class Recorder(pl.LightningModule):

@@ -10,7 +10,7 @@ import torch
 from fake_raw_data import manifest_text, tree_digest, write_tar
 from PIL import Image
 
-from geolearn.data import ShapeDataset, ViewBatches, make_loader, prepare_dataset
+from geolearn.data import Batches, ShapeDataset, Voxelize, make_loader, prepare_dataset
 from geolearn.errors import DatasetError, InvalidInputError
 
 KEYS = {"train": ["train/bed/1", "train/bed/2", "train/sofa/1"], "test": ["test/bed/1", "test/sofa/1"]}
@@ -68,26 +68,26 @@ def test_samples_packed_views_and_batches_agree(views_dataset, tmp_path):
         keys = KEYS[split.removesuffix("val")]
         assert data.keys == keys
         expected = torch.stack([torch.from_numpy(pictures()[key])[:, None] for key in keys])
-        packed = data.packed_views()
-        assert torch.equal(packed.take(torch.arange(len(keys))), expected)
+        packed = data.packed()
+        assert torch.equal(packed.pixels_of(torch.arange(len(keys))), expected)
         assert packed.keys == tuple(keys)
-        assert torch.equal(packed.labels, data.labels)
+        assert torch.equal(packed.targets, data.labels)
         images = torch.stack([data[i].data for i in range(len(keys))])
         assert torch.equal(images, (expected.double() / 255).float())
-        (loaded,), (batch,) = make_loader(data, 9), ViewBatches(packed, 9, shuffle=False)
+        (loaded,), (batch,) = make_loader(data, 9), Batches(packed, 9, shuffle=False)
         assert torch.equal(loaded.data, images)
         assert torch.equal(batch.data, images)
         assert loaded.keys == batch.keys == keys
     val = ShapeDataset("modelnet10_views", "val", validation=0.5)
     assert len(val) == 1
-    assert torch.equal(val.packed_views().images()[0], val[0].data)
+    assert torch.equal(val.packed().images()[0], val[0].data)
 
 
 def test_loader_workers_map_the_file_themselves(views_dataset, tmp_path):
     prepare(tmp_path, raw_files())
     data = ShapeDataset("modelnet10_views", "trainval")
     data[0]  # this process has mapped it
-    assert "pixels" not in data.source.__getstate__()
+    assert "pixels" not in data._store.source.__getstate__()
     (alone,), (shared,) = make_loader(data, 3), make_loader(data, 3, workers=1)
     assert torch.equal(alone.data, shared.data)
 
@@ -152,12 +152,12 @@ def test_a_damaged_prepared_file_says_what_to_do(views_dataset, tmp_path):
 
 def test_packing_the_wrong_kind_is_refused(views_dataset, tmp_path):
     prepare(tmp_path, raw_files())
-    with pytest.raises(InvalidInputError, match=r"packed\(\) is for voxels; views are packed by packed_views\(\)"):
-        ShapeDataset("modelnet10_views").packed()
+    with pytest.raises(InvalidInputError, match="holds pictures, which cannot be voxelized"):
+        ShapeDataset("modelnet10_views", representation=Voxelize(8)).packed()
     turned = ShapeDataset("modelnet10_views", "test", representation=lambda images: images.flip(-1))
     assert torch.equal(turned[0].data, ShapeDataset("modelnet10_views", "test")[0].data.flip(-1))
-    with pytest.raises(InvalidInputError, match="None where it holds views; modelnet10_views is of kind views"):
-        turned.packed_views()
+    with pytest.raises(InvalidInputError, match=r"needs a geolearn\.data\.Representation"):
+        turned.packed()
 
 
 @pytest.fixture(scope="module")
@@ -171,26 +171,26 @@ def real_views(real_data, tmp_path_factory) -> dict[str, ShapeDataset]:
 
 
 def test_the_real_views(real_views, real_data):
-    train, test = real_views["trainval"].packed_views(), real_views["test"].packed_views()
-    assert train.labels.bincount().tolist() == [80] * 10
-    assert test.labels.bincount().tolist() == [20] * 10
+    train, test = real_views["trainval"].packed(), real_views["test"].packed()
+    assert train.targets.bincount().tolist() == [80] * 10
+    assert test.targets.bincount().tolist() == [20] * 10
     assert real_views["val"].labels.bincount().tolist() == [8] * 10
     with tarfile.open(real_data / "views12_modelnet10_subset.tar") as archive:
         for views, number in ((train, 0), (train, 417), (test, 199)):
             key = views.keys[number]
             file = archive.extractfile(f"dataset/{key}/{key.split('/')[-1]}_010.png")
             with Image.open(file) as image:
-                assert np.array_equal(np.asarray(image), views.take(torch.tensor([number]))[0, 9, 0].numpy())
+                assert np.array_equal(np.asarray(image), views.pixels_of(torch.tensor([number]))[0, 9, 0].numpy())
     assert real_views["test"].facts["duplicates"] == [
         {"key": "test/toilet/19", "equals": ["train/toilet/47"], "same_label": True}
     ]
 
 
 def test_the_real_defects_are_those_the_readme_tells(real_views):
-    train, test = real_views["trainval"].packed_views(), real_views["test"].packed_views()
+    train, test = real_views["trainval"].packed(), real_views["test"].packed()
 
     def shared(left, one, right, two) -> int:
-        a, b = (views.take(torch.tensor([views.keys.index(key)]))[0] for views, key in ((left, one), (right, two)))
+        a, b = (views.pixels_of(torch.tensor([views.keys.index(key)]))[0] for views, key in ((left, one), (right, two)))
         return int((a == b).flatten(1).all(1).sum())
 
     assert shared(train, "train/desk/11", train, "train/table/34") == 12

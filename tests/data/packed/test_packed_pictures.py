@@ -1,11 +1,9 @@
 """The record of packed views, and the batches made of it, against plain indexing."""
 
-import inspect
-
 import pytest
 import torch
 
-from geolearn.data import PackedViews, ViewAugment, ViewBatches
+from geolearn.data import Batches, PackedViews, ViewAugment
 from geolearn.errors import InvalidInputError
 
 SHAPES, VIEWS = 23, 5
@@ -42,17 +40,17 @@ def test_selecting_copies_no_pixels():
     chosen = views.select([7, 0, 7])
     assert chosen.pixels.data_ptr() == views.pixels.data_ptr()
     assert torch.equal(chosen.images(), plain(views)[[7, 0, 7]])
-    assert (chosen.labels.tolist(), chosen.keys) == ([1, 0, 1], ("train/0007", "train/0000", "train/0007"))
+    assert (chosen.targets.tolist(), chosen.keys) == ([1, 0, 1], ("train/0007", "train/0000", "train/0007"))
     nothing = views.select([])
     assert nothing.images().shape == (0, VIEWS, 1, 3, 4)
 
 
 def test_taking_views():
     views, index = split(3), torch.tensor([4, 2])
-    assert torch.equal(views.take(index, torch.tensor([3, 0, 3])), views.take(index)[:, [3, 0, 3]])
+    assert torch.equal(views.pixels_of(index, torch.tensor([3, 0, 3])), views.pixels_of(index)[:, [3, 0, 3]])
     own = torch.tensor([[1, 2], [4, 0]])
-    expected = torch.stack([views.take(index)[0, [1, 2]], views.take(index)[1, [4, 0]]])
-    assert torch.equal(views.take(index, own), expected)
+    expected = torch.stack([views.pixels_of(index)[0, [1, 2]], views.pixels_of(index)[1, [4, 0]]])
+    assert torch.equal(views.pixels_of(index, own), expected)
 
 
 def test_single_views():
@@ -61,24 +59,24 @@ def test_single_views():
     assert singles.pixels.data_ptr() == views.pixels.data_ptr()
     assert torch.equal(singles.images(), plain(views).reshape(2 * VIEWS, 1, 1, 3, 4))
     assert singles.keys[:6] == (*(f"train/0005/0{i}" for i in range(5)), "train/0003/00")
-    assert singles.labels.tolist() == [2] * 5 + [0] * 5
+    assert singles.targets.tolist() == [2] * 5 + [0] * 5
     assert torch.equal(singles.select([6]).images()[0, 0], plain(views)[1, 1])
 
 
 def test_unshuffled_batches_are_the_split():
     views = split()
-    batches = list(ViewBatches(views, 8, shuffle=False))
-    assert [len(batch.labels) for batch in batches] == [8, 8, 7]
+    batches = list(Batches(views, 8, shuffle=False))
+    assert [len(batch.target) for batch in batches] == [8, 8, 7]
     assert torch.equal(torch.cat([batch.data for batch in batches]), plain(views))
-    assert torch.equal(torch.cat([batch.labels for batch in batches]), views.labels)
+    assert torch.equal(torch.cat([batch.target for batch in batches]), views.targets)
     assert [key for batch in batches for key in batch.keys] == list(views.keys)
 
 
 def test_images_and_labels_belong_to_their_keys():
     views = split(3)
     seen = []
-    for batch in ViewBatches(views, 5, seed=1):
-        assert torch.equal(batch.labels, views.labels[numbers(batch)])
+    for batch in Batches(views, 5, seed=1):
+        assert torch.equal(batch.target, views.targets[numbers(batch)])
         assert torch.equal(batch.data, plain(views)[numbers(batch)])
         seen += numbers(batch)
     assert sorted(seen) == list(range(SHAPES))
@@ -88,7 +86,7 @@ def test_images_and_labels_belong_to_their_keys():
 def test_all_views_of_a_shape_are_mirrored_or_none():
     views, mirrored, mixed = split(), 0, 0
     whole = plain(views)
-    loader = ViewBatches(views, 6, augment=ViewAugment(), seed=2)
+    loader = Batches(views, 6, augment=ViewAugment(), seed=2)
     for _ in range(4):
         for batch in loader:
             flips = []
@@ -106,7 +104,7 @@ def test_all_views_of_a_shape_are_mirrored_or_none():
 def test_random_views_are_distinct_ascending_and_of_their_shape(count):
     views = split()
     whole, counts = plain(views), torch.zeros(VIEWS)
-    loader = ViewBatches(views, 4, augment=ViewAugment(mirror=False, views=count), seed=3)
+    loader = Batches(views, 4, augment=ViewAugment(mirror=False, views=count), seed=3)
     for _ in range(6):
         for batch in loader:
             for number, images in zip(numbers(batch), batch.data, strict=True):
@@ -117,26 +115,19 @@ def test_random_views_are_distinct_ascending_and_of_their_shape(count):
     assert counts.min() > 0.6 * counts.sum() / VIEWS
 
 
-def test_fixed_views():
-    batch = next(iter(ViewBatches(split(), 4, views=[4, 1], shuffle=False)))
-    assert torch.equal(batch.data, plain(split())[:4, [4, 1]])
-    mirrored = next(iter(ViewBatches(split(), SHAPES, views=[0], augment=ViewAugment(), seed=1)))
-    assert mirrored.data.shape == (SHAPES, 1, 1, 3, 4)
-
-
 def test_augmentation_does_not_depend_on_the_batch_size():
     augment = ViewAugment(views=2)
-    small = torch.cat([batch.data for batch in ViewBatches(split(), 2, augment=augment, seed=2)])
-    large = torch.cat([batch.data for batch in ViewBatches(split(), 23, augment=augment, seed=2)])
+    small = torch.cat([batch.data for batch in Batches(split(), 2, augment=augment, seed=2)])
+    large = torch.cat([batch.data for batch in Batches(split(), 23, augment=augment, seed=2)])
     assert torch.equal(small, large)
 
 
 @pytest.mark.parametrize("world_size", [2, 3])
 def test_ranks_share_the_same_global_batches(world_size):
     options = {"augment": ViewAugment(views=3), "seed": 3, "drop_last": True}
-    whole = list(ViewBatches(split(), 6, **options))
+    whole = list(Batches(split(), 6, **options))
     parts = [
-        list(ViewBatches(split(), 6 // world_size, rank=r, world_size=world_size, **options)) for r in range(world_size)
+        list(Batches(split(), 6 // world_size, rank=r, world_size=world_size, **options)) for r in range(world_size)
     ]
     for number, batch in enumerate(whole):
         assert torch.equal(torch.cat([part[number].data for part in parts]), batch.data)
@@ -145,8 +136,8 @@ def test_ranks_share_the_same_global_batches(world_size):
 
 @pytest.mark.parametrize("stop", [1, 3])
 def test_a_restored_loader_continues_where_the_saved_one_was(stop):
-    def loader() -> ViewBatches:
-        return ViewBatches(split(), 4, augment=ViewAugment(views=2), seed=9)
+    def loader() -> Batches:
+        return Batches(split(), 4, augment=ViewAugment(views=2), seed=9)
 
     reference = loader()
     epochs = [list(reference), list(reference)]
@@ -163,7 +154,7 @@ def test_a_restored_loader_continues_where_the_saved_one_was(stop):
 
 
 def test_half_precision_and_moving():
-    assert next(iter(ViewBatches(split(), 4, dtype=torch.float16))).data.dtype == torch.float16
+    assert next(iter(Batches(split(), 4, dtype=torch.float16))).data.dtype == torch.float16
     views = split()
     assert views.to("cpu") is views
 
@@ -172,14 +163,14 @@ def test_on_a_gpu():
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
     views, options = split(3), {"augment": ViewAugment(views=2), "seed": 4}
-    expected = list(ViewBatches(views, 4, **options))
+    expected = list(Batches(views, 4, **options))
     for source in (views, views.to("cuda"), views.select(list(range(SHAPES))).to("cuda")):
-        for ours, theirs in zip(ViewBatches(source, 4, device="cuda", **options), expected, strict=True):
+        for ours, theirs in zip(Batches(source, 4, device="cuda", **options), expected, strict=True):
             assert ours.data.is_cuda
-            assert ours.labels.is_cuda
+            assert ours.target.is_cuda
             assert ours.keys == theirs.keys
             assert torch.equal(ours.data.cpu(), theirs.data)
-            assert torch.equal(ours.labels.cpu(), theirs.labels)
+            assert torch.equal(ours.target.cpu(), theirs.target)
 
 
 @pytest.mark.parametrize(
@@ -189,8 +180,8 @@ def test_on_a_gpu():
         ({"pixels": torch.zeros(2, 1, 4, 4, dtype=torch.uint8)}, r"\(M, V, C, H, W\)"),
         ({"pixels": torch.zeros(2, 0, 1, 4, 4, dtype=torch.uint8)}, "at least one view"),
         ({"pixels": torch.zeros(1, 3, 1, 4, 4, dtype=torch.uint8)}, r"need rows 0\.\.1 of pixels, which has 1"),
-        ({"labels": torch.zeros(2)}, "labels, keys: expected int64"),
-        ({"keys": ("a",)}, "1 keys"),
+        ({"targets": torch.zeros(3)}, "targets, keys: expected 2 of each"),
+        ({"keys": ("a",)}, "expected 1 of each, one per shape, got 2 and 1"),
         ({"rows": torch.tensor([0])}, r"rows: expected int64 \(2,\)"),
         ({"rows": torch.tensor([0, -1])}, r"need rows -1\.\.0"),
     ],
@@ -198,7 +189,7 @@ def test_on_a_gpu():
 def test_refuses_what_does_not_fit_together(as_installed, change, message):
     good = {
         "pixels": torch.zeros(2, 3, 1, 4, 4, dtype=torch.uint8),
-        "labels": torch.tensor([0, 1]),
+        "targets": torch.tensor([0, 1]),
         "keys": ("a", "b"),
         "classes": (),
         "rows": None,
@@ -211,18 +202,6 @@ def test_refuses_nonsense():
     with pytest.raises(InvalidInputError, match="at least 1 of every shape"):
         ViewAugment(views=0)
     with pytest.raises(InvalidInputError, match="6 views wanted, but each shape has 5"):
-        ViewBatches(split(), 4, augment=ViewAugment(views=6))
-    with pytest.raises(InvalidInputError, match="exclude each other"):
-        ViewBatches(split(), 4, augment=ViewAugment(views=2), views=[0])
-    for views in ([], [5], [-1]):
-        with pytest.raises(InvalidInputError, match=r"views: expected some of 0\.\.4"):
-            ViewBatches(split(), 4, views=views)
+        next(iter(Batches(split(), 4, augment=ViewAugment(views=6))))
     with pytest.raises(InvalidInputError, match="split is empty"):
-        ViewBatches(split().select([]), 4)
-
-
-def test_it_is_as_parallel_to_the_voxel_batches_as_it_says():
-    from geolearn.data import VoxelBatches
-
-    ours, theirs = (list(inspect.signature(kind).parameters) for kind in (ViewBatches, VoxelBatches))
-    assert [name for name in ours if name not in ("split", "views")] == [name for name in theirs if name != "voxels"]
+        Batches(split().select([]), 4)

@@ -1,18 +1,20 @@
-"""The order in which the shapes of a split come, epoch by epoch, shared between processes and resumable."""
+"""Batches of a packed split: order and augmentation epoch by epoch, shared between processes and resumable.
 
-from abc import ABC, abstractmethod
+Everything happens in the training process: no workers, no copies between processes.
+"""
+
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 
+from geolearn.data.packed.split import Packed, select_targets
 from geolearn.data.sample import Batch
 from geolearn.errors import InvalidInputError
-from geolearn.typing import Int, Tensor
 
 
-class SplitBatches(ABC):
-    """The order of a split's shapes, epoch by epoch; what a batch is made of is left to `VoxelBatches`, `ViewBatches`.
+class Batches:
+    """An iterable of `Batch(data, target, keys)` over a packed split, such as `PackedVoxels` or `PackedViews`.
 
     Order and augmentation of an epoch depend on `seed` and the epoch alone: not on the batch size, not on how many
     processes share the work, not on the device. With `world_size` W every process takes its slice of each group of
@@ -22,35 +24,43 @@ class SplitBatches(ABC):
     Each pass is the next epoch; `set_epoch` chooses another. `state_dict` marks the place inside an epoch.
 
     Args:
-        count: shapes in the split.
+        split: the shapes.
         batch_size: shapes per batch in this process.
+        augment: random changes to the shapes of a batch (`VoxelAugment`, `ViewAugment`), or None.
         shuffle: a new order every epoch; otherwise the split's.
         drop_last: leave out the last, incomplete group.
+        device, dtype: of the batches' data; by default the split's device and float32. Pictures travel in 8 bits.
         rank, world_size: this process among those that share each epoch; by default torch.distributed's.
     """
 
     def __init__(
         self,
-        count: int,
+        split: Packed,
         batch_size: int,
         *,
-        shuffle: bool,
-        drop_last: bool,
-        seed: int,
-        rank: int | None,
-        world_size: int | None,
+        augment: Any = None,
+        shuffle: bool = True,
+        drop_last: bool = False,
+        seed: int = 0,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        rank: int | None = None,
+        world_size: int | None = None,
     ):
         if batch_size < 1:
             raise InvalidInputError(f"batch_size: expected at least 1, got {batch_size}")
         if seed < 0:
             raise InvalidInputError(f"seed: expected at least 0, got {seed}")
-        if count == 0:
+        if len(split) == 0:
             raise InvalidInputError("the split is empty; there is nothing to make batches of")
         if (rank is None) != (world_size is None):
             raise InvalidInputError("rank, world_size: give both or neither")
         if rank is not None and world_size is not None and not 0 <= rank < world_size:
             raise InvalidInputError(f"rank: expected 0..{world_size - 1}, got {rank}")
-        self.count = count
+        self.split = split
+        self.count = len(split)
+        self.augment = augment
+        self.device, self.dtype = device, dtype
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.drop_last = drop_last
@@ -60,14 +70,6 @@ class SplitBatches(ABC):
         self._done = 0  # batches handed out in this epoch
         self._resume = False
 
-    @abstractmethod
-    def _draw(self, generator: torch.Generator) -> Any:
-        """The random numbers of an epoch, for each place in its order."""
-
-    @abstractmethod
-    def _batch(self, index: Int[Tensor, " B"], place: Int[Tensor, " B"], drawn: Any) -> Batch:
-        """The shapes at `index`, which have these places in the epoch's order."""
-
     def __len__(self) -> int:
         """Batches per epoch, the same in every process."""
         group = self.batch_size * self._rank_and_size()[1]
@@ -76,7 +78,7 @@ class SplitBatches(ABC):
     batch_sampler = None  # Lightning asks for it next to `sampler`
 
     @property
-    def sampler(self) -> "SplitBatches":
+    def sampler(self) -> "Batches":
         """Itself: Lightning calls `loader.sampler.set_epoch` before every epoch."""
         return self
 
@@ -103,7 +105,7 @@ class SplitBatches(ABC):
     def _pass(self, epoch: int, first: int) -> Iterator[Batch]:
         generator = torch.Generator().manual_seed(_epoch_seed(self.seed, epoch))
         order = torch.randperm(self.count, generator=generator) if self.shuffle else torch.arange(self.count)
-        drawn = self._draw(generator)
+        drawn = None if self.augment is None else self.split.draw(self.augment, generator)
         rank, world_size = self._rank_and_size()
         for batch in range(first, len(self)):
             start = batch * self.batch_size * world_size
@@ -112,7 +114,13 @@ class SplitBatches(ABC):
                 size = -(-(self.count - start) // world_size)
             place = (torch.arange(size) + start + rank * size) % self.count
             self._epoch, self._done = epoch, batch + 1
-            yield self._batch(order[place], place, drawn)
+            index = order[place]
+            chosen = None if drawn is None else drawn.select(place)
+            data = self.split.take(index, chosen, device=self.device, dtype=self.dtype)
+            target = select_targets(self.split.targets, index)
+            if self.device is not None and isinstance(target, torch.Tensor):
+                target = target.to(self.device)
+            yield Batch(data, target, [self.split.keys[number] for number in index.tolist()])
 
     def _rank_and_size(self) -> tuple[int, int]:
         if self._place is not None:

@@ -69,7 +69,7 @@ def test_the_record():
     assert (len(record), record.resolution) == (3, 4)
     chosen = record.select([2, 0])
     assert chosen.keys == ("c", "a")
-    assert chosen.labels.tolist() == [1, 1]
+    assert chosen.targets.tolist() == [1, 1]
     assert torch.equal(chosen.occupancy()[:, 0], values[[2, 0]].float())
     assert record.resized(6).resolution == 6
     assert len(record.select([])) == 0
@@ -93,9 +93,9 @@ def test_refuses_wrong_columns_and_labels():
     columns = pack(random_grids(2, 4))
     with pytest.raises(InvalidInputError, match="expected int32"):
         unpack(columns.long())
-    with pytest.raises(InvalidInputError, match="labels: expected int64"):
-        PackedVoxels(columns, torch.zeros(2, dtype=torch.int32), ("a", "b"))
-    with pytest.raises(InvalidInputError, match="keys: expected 2"):
+    with pytest.raises(InvalidInputError, match="expected 2 of each, one per shape, got 3 and 2"):
+        PackedVoxels(columns, torch.zeros(3), ("a", "b"))
+    with pytest.raises(InvalidInputError, match="expected 2 of each, one per shape, got 2 and 1"):
         PackedVoxels(columns, torch.zeros(2, dtype=torch.int64), ("a",))
     with pytest.raises(InvalidInputError, match="1 to 32"):
         resize_columns(columns, 33)

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from geolearn.data.index import Entry, Index, repeated_samples
 from geolearn.data.manifest import Manifest
-from geolearn.data.packed import pack
-from geolearn.data.prepared_arrays import read_arrays, write_arrays
+from geolearn.data.packed.columns import pack
+from geolearn.data.prepared.arrays import read_arrays, write_arrays
+from geolearn.data.prepared.index import Entry, Index, repeated_samples
 from geolearn.data.workers import Workers
 from geolearn.errors import DatasetError, GeolearnError
 from geolearn.typing import Array, Bool, Int

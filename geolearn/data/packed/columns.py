@@ -1,17 +1,15 @@
-"""Voxel splits as bit-packed columns: 32 cells in one integer, so a whole training set fits in a few megabytes.
+"""Grids as bit-packed columns: 32 cells in one integer, so a whole training set fits in a few megabytes.
 
 A grid of R <= 32 cells a side is an int32 (R, R) table; bit k of entry [x, y] is the cell (x, y, z = k). Everything
 that moves whole columns (rotation about the up axis, mirroring, shifting) then works on 32 cells at once.
 """
-
-from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
 from geolearn.errors import InvalidInputError
-from geolearn.typing import Array, Bool, Float, Int, Shaped, Tensor
+from geolearn.typing import Array, Bool, Int, Shaped, Tensor
 
 MAX_RESOLUTION = 32
 
@@ -64,62 +62,6 @@ def resize_columns(columns: Int[Tensor, "B R R"], resolution: int) -> Int[Tensor
     low = (size - resolution) // 2
     inside = slice(low, low + resolution)
     return (columns[:, inside, inside] >> low) & ((1 << resolution) - 1)
-
-
-@dataclass(frozen=True, eq=False)
-class PackedVoxels:
-    """One split of a voxel dataset, in memory.
-
-    Attributes:
-        columns: int32 (N, R, R), see the module's text.
-        labels: int64 (N,), class indices.
-        keys: one per shape, in the order of the split.
-        classes: class names in label order.
-    """
-
-    columns: Int[Tensor, "N R R"]
-    labels: Int[Tensor, " N"]
-    keys: tuple[str, ...]
-    classes: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        check_columns(self.columns)
-        if self.labels.dtype != torch.int64 or self.labels.shape != (len(self.columns),):
-            raise InvalidInputError(
-                f"labels: expected int64 ({len(self.columns)},), got {self.labels.dtype} {tuple(self.labels.shape)}"
-            )
-        if len(self.keys) != len(self.columns):
-            raise InvalidInputError(f"keys: expected {len(self.columns)}, one per grid, got {len(self.keys)}")
-        object.__setattr__(self, "keys", tuple(self.keys))
-        object.__setattr__(self, "classes", tuple(self.classes))
-
-    def __len__(self) -> int:
-        return len(self.columns)
-
-    def __repr__(self) -> str:
-        return f"PackedVoxels({len(self)} x {self.resolution}^3, {len(self.classes)} classes, {self.columns.device})"
-
-    @property
-    def resolution(self) -> int:
-        return self.columns.shape[-1]
-
-    def to(self, device: torch.device | str) -> "PackedVoxels":
-        return replace(self, columns=self.columns.to(device), labels=self.labels.to(device))
-
-    def resized(self, resolution: int) -> "PackedVoxels":
-        """Padded or cropped about the centre, e.g. 30 to 32."""
-        return replace(self, columns=resize_columns(self.columns, resolution))
-
-    def select(self, index: Int[Tensor, " M"] | list[int]) -> "PackedVoxels":
-        """The shapes at `index`, in that order."""
-        chosen = torch.as_tensor(index, dtype=torch.int64)
-        where = chosen.to(self.columns.device)
-        keys = tuple(self.keys[i] for i in chosen.tolist())
-        return replace(self, columns=self.columns[where], labels=self.labels[where], keys=keys)
-
-    def occupancy(self) -> Float[Tensor, "N 1 R R R"]:
-        """All grids as float32; 128 KiB each at 32 cells a side, so mind the size of the split."""
-        return unpack(self.columns)
 
 
 def check_columns(columns: Tensor) -> None:

@@ -10,11 +10,11 @@ one rearrangement of bits per shape, done with a lookup table per byte.
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 
-from geolearn.data.packed import check_columns, column_bytes, unpack
+from geolearn.data.packed.columns import check_columns, column_bytes, unpack
 from geolearn.errors import InvalidInputError
 from geolearn.typing import Bool, Float, Int, Shaped, Tensor
 
@@ -39,6 +39,7 @@ class VoxelAugment:
         rotations: 0 = any angle about the up axis; n = one of n equal steps, so 1 = no rotation.
         jitter_rad: uniform extra angle in +- this.
         mirror: flip half of the shapes.
+        mirror_axis: the axis that is flipped: left and right of shapes that look along x are swapped by "y".
         shift: whole cells, uniform in -shift..shift per axis.
         scale: factor uniform in 1 - scale..1 + scale, each axis on its own.
     """
@@ -48,6 +49,7 @@ class VoxelAugment:
     mirror: bool = True
     shift: int = 2
     scale: float = 0.0
+    mirror_axis: Literal["x", "y"] = "x"
 
     def __post_init__(self) -> None:
         if self.rotations < 0 or self.shift < 0 or self.jitter_rad < 0 or not 0 <= self.scale < 1:
@@ -60,9 +62,13 @@ class VoxelAugment:
         if self.rotations:
             turn = (turn * self.rotations).floor() / self.rotations
         uniform = torch.rand(count, 8, generator=generator, device=device)
+        mirror = (uniform[:, 1] < 0.5) & self.mirror
+        angle_rad = 2 * math.pi * turn + self.jitter_rad * (2 * uniform[:, 0] - 1)
+        if self.mirror_axis == "y":  # half a turn, then x flipped
+            angle_rad = torch.where(mirror, math.pi - angle_rad, angle_rad)
         return Warp(
-            angle_rad=2 * math.pi * turn + self.jitter_rad * (2 * uniform[:, 0] - 1),
-            mirror=(uniform[:, 1] < 0.5) & self.mirror,
+            angle_rad=angle_rad,
+            mirror=mirror,
             shift=(uniform[:, 2:5] * (2 * self.shift + 1)).floor() - self.shift,
             scale=1 + self.scale * (2 * uniform[:, 5:8] - 1),
         )

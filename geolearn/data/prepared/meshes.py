@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from geolearn.data.index import Entry, Index
 from geolearn.data.manifest import Manifest
-from geolearn.data.prepared_arrays import read_arrays, write_arrays
+from geolearn.data.prepared.arrays import read_arrays, write_arrays
+from geolearn.data.prepared.index import Entry, Index
 from geolearn.data.workers import Workers
 from geolearn.errors import DatasetError
 from geolearn.structures import Mesh
