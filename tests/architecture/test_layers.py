@@ -13,6 +13,7 @@ LAYERS = {
     "typing": 0,
     "registry": 0,
     "_optional": 0,
+    "progress": 0,
     "structures": 1,
     "kernels": 2,
     "ops": 3,
