@@ -108,7 +108,7 @@ def track(items: Iterable[T], title: str, *, total: int | None = None, show: boo
 
 
 class _Lines:
-    """Writes a plain line when ten seconds have passed since the last one, and one at the end of a job that took more."""
+    """Writes a plain line every ten seconds, and one at the end of a job that took as long."""
 
     def __init__(self) -> None:
         self._began = self._last = time.monotonic()
