@@ -15,8 +15,8 @@ from geolearn.data.packed_views import decode_pixels
 from geolearn.errors import InvalidInputError, unknown_name
 from geolearn.ops.isosurface import smooth_surface
 from geolearn.render import camera_rig, render_views
+from geolearn.render.pictures import SHADINGS
 from geolearn.render.rigs import FITS, framed
-from geolearn.render.views import SHADINGS
 from geolearn.structures import Cameras, Mesh, VoxelGrid
 from geolearn.typing import Float, Shaped, Tensor
 
