@@ -31,6 +31,7 @@ import torch
 from geolearn.fitting import Phase, Step, coarse_to_fine, fit_mesh, silhouette_iou
 from geolearn.fitting.run import CHECKPOINT, FitSettings, run_fit
 from geolearn.io import load_mesh
+from geolearn.render import to_pytorch3d
 from geolearn.reports.environment import describe_environment
 from geolearn.reports.files import write_json, write_text
 from geolearn.reports.page import markdown_table
@@ -69,7 +70,7 @@ def tutorial(views: Views, steps: int, checkpoint: Path) -> tuple[Mesh, list[flo
 
     torch.manual_seed(0)
     sphere, sigma = ico_sphere(4), 1e-4
-    cameras = views.cameras.to_pytorch3d()
+    cameras = to_pytorch3d(views.cameras)
     settings = p3d.RasterizationSettings(
         views.cameras.height, math.log(1 / 1e-4 - 1) * sigma, 50, perspective_correct=False
     )

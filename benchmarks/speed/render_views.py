@@ -21,7 +21,7 @@ import torch
 import trimesh
 from pytorch3d.renderer import MeshRasterizer, RasterizationSettings
 
-from geolearn.render import camera_rig, render_views
+from geolearn.render import camera_rig, render_views, to_pytorch3d
 from geolearn.reports.page import markdown_table
 from geolearn.structures import Cameras, Mesh
 
@@ -69,7 +69,7 @@ class Caster:
 def compare(level: int, size: int, rounds: int, patience: float, bandwidth: float) -> tuple[list[Any], str]:
     mesh, cameras = sphere(level), camera_rig("mvcnn12", size=size)
     caster = Caster(mesh, cameras)
-    in_pytorch3d, seen_by = mesh.to_pytorch3d(), cameras[0].to_pytorch3d()
+    in_pytorch3d, seen_by = mesh.to_pytorch3d(), to_pytorch3d(cameras[0])
     rasterize = MeshRasterizer(seen_by, RasterizationSettings(image_size=size, faces_per_pixel=1))
     ways = {
         "ours, depth": lambda: render_views(mesh, cameras, shading="depth"),

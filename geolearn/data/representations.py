@@ -22,8 +22,8 @@ from geolearn.data.store import Store
 from geolearn.errors import InvalidInputError, unknown_name
 from geolearn.ops.isosurface import smooth_surface
 from geolearn.render import camera_rig, render_views
+from geolearn.render.pictures import SHADINGS
 from geolearn.render.rigs import FITS, framed
-from geolearn.render.views import SHADINGS
 from geolearn.structures import Cameras, Mesh, VoxelGrid
 from geolearn.typing import Float, Int, Shaped, Tensor
 

@@ -8,7 +8,6 @@ from geolearn.fitting.metrics import silhouette_iou, soundness, surface_agreemen
 from geolearn.fitting.parametrisation import SmoothParametrisation
 from geolearn.fitting.result import FitResult, Step
 from geolearn.fitting.schedule import Phase, coarse_to_fine
-from geolearn.fitting.unfolding import flawed_faces, unfolded
 from geolearn.fitting.uniform_adam import UniformAdam
 from geolearn.fitting.vertex_colours import vertex_colours
 
@@ -22,12 +21,10 @@ __all__ = [
     "fit_grid",
     "fit_latent",
     "fit_mesh",
-    "flawed_faces",
     "object_box",
     "silhouette_iou",
     "soundness",
     "surface_agreement",
-    "unfolded",
     "vertex_colours",
     "visual_hull_mesh",
 ]

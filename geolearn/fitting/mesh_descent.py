@@ -17,10 +17,10 @@ from geolearn.fitting.result import Step
 from geolearn.fitting.schedule import Phase
 from geolearn.fitting.surface_pictures import headlight, visible_normals
 from geolearn.fitting.targets import Targets
-from geolearn.fitting.unfolding import unfolded
 from geolearn.fitting.uniform_adam import UniformAdam
 from geolearn.losses import silhouette_l1_loss
 from geolearn.ops.remeshing import EQUILATERAL, is_closed, remesh, surface_area
+from geolearn.ops.unfolding import unfold
 from geolearn.render import render_silhouette
 from geolearn.structures import Cameras, Mesh
 from geolearn.typing import Array, Tensor
@@ -86,7 +86,7 @@ class MeshDescent:
             while self._done < phase.steps:
                 self._step(phase, scaled, self._parametrisation, self._coordinates, optimiser)
                 after_step(self.history[-1])
-            self.mesh = self._before = unfolded(self._decoded())
+            self.mesh = self._before = unfold(self._decoded())
             self._number, self._done = self._number + 1, 0
             self._coordinates, self._parametrisation, self._moments = None, None, {}
             self._kept = self._state()
@@ -97,7 +97,7 @@ class MeshDescent:
             phase, self.mesh = self.phases[self._number], self._decoded()
             if self._mean_loss(self._before, phase) < self._mean_loss(self.mesh, phase):
                 self.mesh = self._before
-            self.mesh = unfolded(self.mesh)
+            self.mesh = unfold(self.mesh)
 
     @property
     def cameras(self) -> Cameras:

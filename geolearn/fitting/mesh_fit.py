@@ -47,7 +47,7 @@ def fit_mesh(
     views, in an order drawn anew in every pass over them, so time and memory per step do not depend on their number.
     Silhouettes alone cannot show concavities; with normals they appear, but deep ones come out too shallow, and sharp
     corners are rounded by about the edge length of the last phase. Faces that a phase leaves folded or without area are
-    smoothed away (`unfolded`).
+    smoothed away (`unfold`).
 
     Args:
         views: at least two from different sides (one is enough with `start`), with masks; where there are none,

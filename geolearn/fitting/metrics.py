@@ -3,9 +3,9 @@
 import torch
 
 from geolearn.errors import InvalidInputError
-from geolearn.fitting.unfolding import flawed_faces
-from geolearn.losses import mesh_edges, nearest_squared_distances
-from geolearn.ops import sample_surface
+from geolearn.losses import nearest_squared_distances
+from geolearn.ops import mesh_edges, sample_surface
+from geolearn.ops.unfolding import flawed_faces
 from geolearn.render import render_views
 from geolearn.structures import Cameras, Mesh
 from geolearn.typing import Float, Tensor

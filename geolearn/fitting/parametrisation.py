@@ -9,7 +9,7 @@ from scipy.sparse.linalg import splu
 from torch.autograd.function import once_differentiable
 
 from geolearn.errors import InvalidInputError
-from geolearn.losses import mesh_edges
+from geolearn.ops import mesh_edges
 from geolearn.typing import Float, Int, Tensor
 
 

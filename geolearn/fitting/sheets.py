@@ -6,8 +6,8 @@ import torch
 
 from geolearn.fitting.metrics import SAMPLES_PER_PIXEL, coverage_iou
 from geolearn.render import camera_rig, render_views
+from geolearn.render.pictures import visible_faces
 from geolearn.render.sheets import contact_sheet
-from geolearn.render.views import visible_faces
 from geolearn.reports.mesh_viewer import y_up
 from geolearn.structures import Cameras, Mesh, Views
 from geolearn.typing import Float, Tensor

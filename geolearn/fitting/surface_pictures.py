@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import torch
 
-from geolearn.ops.face_geometry import face_cross
+from geolearn.ops import vertex_normals
+from geolearn.render.pictures import visible_faces
 from geolearn.render.projection import project
-from geolearn.render.views import visible_faces
 from geolearn.structures import Cameras, Mesh
 from geolearn.typing import Float, Int, Tensor
 
@@ -51,15 +51,6 @@ def visible_normals(mesh: Mesh, cameras: Cameras, size: tuple[int, int]) -> Visi
     local = (cameras.world_to_camera[view, :3, :3] @ normals[:, :, None])[..., 0]
     flipped = local * local.new_tensor([1.0, -1.0, -1.0])
     return VisibleNormals(pixel, flipped, -(local * direction).sum(1))
-
-
-def vertex_normals(mesh: Mesh) -> Float[Tensor, "V 3"]:
-    """Unit normals of the vertices: the mean of their faces weighted by area; 0 where there is none."""
-    cross = face_cross(mesh.triangles())
-    total = torch.zeros_like(mesh.verts)
-    for k in range(3):
-        total = total.index_add(0, mesh.faces[:, k], cross)
-    return torch.nn.functional.normalize(total, dim=1, eps=1e-20)
 
 
 def headlight(cosine: Float[Tensor, " M"], target: Float[Tensor, " M"]) -> Float[Tensor, " M"]:

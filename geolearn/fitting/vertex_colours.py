@@ -5,8 +5,7 @@ import math
 import torch
 
 from geolearn.errors import InvalidInputError
-from geolearn.fitting.surface_pictures import vertex_normals
-from geolearn.losses import mesh_edges
+from geolearn.ops import mesh_edges, vertex_normals
 from geolearn.render import render_depth
 from geolearn.structures import Mesh, Views
 from geolearn.typing import Bool, Float, Tensor

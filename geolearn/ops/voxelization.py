@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from geolearn.errors import InvalidInputError
-from geolearn.ops.grid_fit import MAX_RESOLUTION, check_bounds, fit_grid
+from geolearn.ops.grid_frame import MAX_RESOLUTION, check_bounds, frame_of_box
 from geolearn.structures import Mesh, VoxelGrid
 from geolearn.typing import Array, Tensor
 
@@ -63,9 +63,9 @@ def voxelize(
     verts = mesh.verts.detach().cpu().contiguous().numpy()
     faces = mesh.faces.cpu().contiguous().numpy()
     if bounds is not None:
-        origin, voxel_size = fit_grid(check_bounds(bounds), resolution, padding, margin=False)
+        origin, voxel_size = frame_of_box(check_bounds(bounds), resolution, padding, margin=False)
     elif len(faces):
-        origin, voxel_size = fit_grid(used_box(verts, faces), resolution, padding, margin=True)
+        origin, voxel_size = frame_of_box(used_box(verts, faces), resolution, padding, margin=True)
     else:
         raise InvalidInputError(f"mesh: {mesh.name!r} has no faces, so it has no extent to fit; give bounds")
     points = to_cells(verts, origin, voxel_size)

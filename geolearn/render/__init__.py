@@ -1,7 +1,14 @@
 """From cameras to images: conventions, rigs, the rasterizer, views, volumes. Imports without PyTorch3D."""
 
 from geolearn.render.accelerate import accelerate_pytorch3d
-from geolearn.render.conventions import (
+from geolearn.render.pictures import render_views
+from geolearn.render.rasterizer import MeshRasterizer, rasterize_meshes
+from geolearn.render.ray_sums import RaySums
+from geolearn.render.rigs import camera_rig
+from geolearn.render.shaded import render_shaded
+from geolearn.render.soft import render_depth, render_silhouette
+from geolearn.render.volumes import absorption_only, emission_absorption, visual_hull
+from geolearn.structures.camera_conventions import (
     from_colmap,
     from_opencv,
     from_opengl,
@@ -11,13 +18,6 @@ from geolearn.render.conventions import (
     to_opengl,
     to_pytorch3d,
 )
-from geolearn.render.rasterizer import MeshRasterizer, rasterize_meshes
-from geolearn.render.ray_sums import RaySums
-from geolearn.render.rigs import camera_rig
-from geolearn.render.shaded import render_shaded
-from geolearn.render.soft import render_depth, render_silhouette
-from geolearn.render.views import render_views
-from geolearn.render.volumes import absorption_only, emission_absorption, visual_hull
 
 __all__ = [
     "MeshRasterizer",

@@ -11,6 +11,7 @@ from geolearn.render.projection import NEAR, image_size
 from geolearn.render.rasterizer import MeshRasterizer
 from geolearn.render.soft import LEAST_SHARE
 from geolearn.structures import Cameras, Mesh, MeshBatch
+from geolearn.structures.camera_conventions import to_pytorch3d
 from geolearn.typing import Float, Tensor
 
 SHADERS = {
@@ -90,7 +91,7 @@ def render_shaded(
     scale = cameras.K.new_tensor([[width / cameras.width], [height / cameras.height], [1.0]])
     turns = torch.arange(views).repeat(len(batch))
     each = Cameras(scale * cameras.K, cameras.world_to_camera, height, width)[turns]
-    seen_by = each.to_pytorch3d()
+    seen_by = to_pytorch3d(each)
     meshes = batch.to_pytorch3d().extend(views)
     meshes.textures = renderer.TexturesVertex(_vertex_colours(colours, batch, meshes, each))
     if isinstance(colours, str):

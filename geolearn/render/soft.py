@@ -45,9 +45,9 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from geolearn.errors import InvalidInputError
+from geolearn.render.pictures import visible_faces
 from geolearn.render.projection import Projected, project
 from geolearn.render.rasterizer import rasterize_meshes
-from geolearn.render.views import visible_faces
 from geolearn.structures import Cameras, Mesh, MeshBatch
 from geolearn.typing import Float, Tensor
 

@@ -9,8 +9,8 @@ import torch
 
 from geolearn._optional import require
 from geolearn.data import RenderViews
+from geolearn.render.pictures import visible_faces
 from geolearn.render.rigs import framed
-from geolearn.render.views import visible_faces
 from geolearn.structures import Mesh
 
 

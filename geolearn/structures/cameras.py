@@ -1,7 +1,6 @@
 """Pinhole cameras in one convention: OpenCV axes (x right, y down, z forward), pixel centres at +0.5."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 
@@ -20,7 +19,7 @@ class Cameras:
         world_to_camera: float32 (N, 4, 4) rigid transforms acting on column vectors.
         height, width: image size in pixels.
 
-    Both tensors keep their gradients. Other conventions: `geolearn.render.conventions`.
+    Both tensors keep their gradients. Other conventions: `geolearn.render.from_opengl`, `to_pytorch3d` and their kind.
 
     Raises:
         InvalidInputError: wrong shapes, non-finite values, focal lengths <= 0, a K that is not upper triangular with
@@ -91,9 +90,3 @@ class Cameras:
         depth = local[..., 2]
         pixels = (local @ self.K.mT)[..., :2] / depth[..., None]
         return pixels, depth
-
-    def to_pytorch3d(self, *, in_ndc: bool = True) -> Any:
-        """PyTorch3D's `PerspectiveCameras`; see `geolearn.render.conventions.to_pytorch3d`."""
-        from geolearn.structures import conventions  # the other way round at the top: it builds Cameras
-
-        return conventions.to_pytorch3d(self, in_ndc=in_ndc)

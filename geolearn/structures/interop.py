@@ -1,25 +1,20 @@
-"""The border: conversions to and from trimesh, Open3D and PyTorch3D. Each outside library is imported here only."""
+"""Meshes at the border: their arrays to and from trimesh, Open3D and PyTorch3D."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
 from geolearn._optional import require
-from geolearn.typing import Tensor
-
-if TYPE_CHECKING:
-    from geolearn.structures.mesh import Mesh
+from geolearn.typing import Float, Int, Tensor
 
 
-def to_trimesh(mesh: "Mesh") -> Any:
+def to_trimesh(verts: Float[Tensor, "V 3"], faces: Int[Tensor, "F 3"], face_labels: Int[Tensor, " F"] | None) -> Any:
     import trimesh  # a core dependency, imported late because it costs 0.2 s
 
-    labels: dict[str, Any] = {} if mesh.face_labels is None else {"label": mesh.face_labels.cpu().numpy()}
-    return trimesh.Trimesh(
-        mesh.verts.detach().cpu().numpy(), mesh.faces.cpu().numpy(), face_attributes=labels, process=False
-    )
+    labels: dict[str, Any] = {} if face_labels is None else {"label": face_labels.cpu().numpy()}
+    return trimesh.Trimesh(verts.detach().cpu().numpy(), faces.cpu().numpy(), face_attributes=labels, process=False)
 
 
 def from_trimesh(mesh: Any) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -31,11 +26,11 @@ def from_trimesh(mesh: Any) -> tuple[Tensor, Tensor, Tensor | None]:
     )
 
 
-def to_open3d(mesh: "Mesh") -> Any:
+def to_open3d(verts: Float[Tensor, "V 3"], faces: Int[Tensor, "F 3"]) -> Any:
     o3d = require("open3d", extra="open3d")
     return o3d.geometry.TriangleMesh(
-        o3d.utility.Vector3dVector(mesh.verts.detach().cpu().double().numpy()),
-        o3d.utility.Vector3iVector(mesh.faces.cpu().int().numpy()),
+        o3d.utility.Vector3dVector(verts.detach().cpu().double().numpy()),
+        o3d.utility.Vector3iVector(faces.cpu().int().numpy()),
     )
 
 
@@ -46,6 +41,6 @@ def from_open3d(mesh: Any) -> tuple[Tensor, Tensor]:
     )
 
 
-def to_pytorch3d(meshes: "Sequence[Mesh]") -> Any:
+def to_pytorch3d(verts: Sequence[Float[Tensor, "_ 3"]], faces: Sequence[Int[Tensor, "_ 3"]]) -> Any:
     structures = require("pytorch3d.structures", extra="render")
-    return structures.Meshes([mesh.verts for mesh in meshes], [mesh.faces for mesh in meshes])
+    return structures.Meshes(list(verts), list(faces))

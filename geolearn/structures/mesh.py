@@ -86,11 +86,11 @@ class Mesh:
 
     def to_trimesh(self) -> Any:
         """As `trimesh.Trimesh`, unprocessed: same vertices, faces and order; labels in `face_attributes`."""
-        return interop.to_trimesh(self)
+        return interop.to_trimesh(self.verts, self.faces, self.face_labels)
 
     def to_open3d(self) -> Any:
         """As `open3d.geometry.TriangleMesh` (labels are lost)."""
-        return interop.to_open3d(self)
+        return interop.to_open3d(self.verts, self.faces)
 
     def to_pytorch3d(self) -> Any:
         """As a `pytorch3d.structures.Meshes` with one mesh."""
@@ -192,4 +192,5 @@ class MeshBatch:
 
     def to_pytorch3d(self) -> Any:
         """As `pytorch3d.structures.Meshes`."""
-        return interop.to_pytorch3d(self.unbind())
+        meshes = self.unbind()
+        return interop.to_pytorch3d([mesh.verts for mesh in meshes], [mesh.faces for mesh in meshes])

@@ -11,7 +11,7 @@ from geolearn.fitting.frame import Frame, pixel_side
 from geolearn.fitting.metrics import silhouette_iou, soundness, surface_agreement
 from geolearn.fitting.surface_pictures import headlight, visible_normals
 from geolearn.fitting.targets import targets_from
-from geolearn.losses import mesh_edges
+from geolearn.ops import mesh_edges
 from geolearn.ops.isosurface import isosurface
 from geolearn.ops.remeshing import remesh
 from geolearn.render import camera_rig, render_views

@@ -7,7 +7,7 @@ from geolearn.errors import InvalidInputError
 from geolearn.fitting import vertex_colours
 from geolearn.ops.isosurface import isosurface
 from geolearn.render import camera_rig, render_views
-from geolearn.render.views import visible_faces
+from geolearn.render.pictures import visible_faces
 from geolearn.structures import Mesh, Views
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from geolearn import losses
+from geolearn import losses, ops
 from geolearn.errors import InvalidInputError
 
 
@@ -96,38 +96,20 @@ class TestImages:
             losses.image_l1_loss(torch.zeros(1, 3, 2, 2), torch.zeros(1, 3, 2, 2), torch.zeros(1, 3, 2, 2))
 
 
-class TestTopology:
-    def test_tetrahedron(self):
-        _, faces = tetrahedron()
-        assert losses.mesh_edges(faces).tolist() == [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]]
-        assert sorted(losses.adjacent_faces(faces).tolist()) == [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]]
-
-    def test_against_sets(self):
-        faces = torch.randint(0, 12, (40, 3), generator=torch.Generator().manual_seed(0))
-        edges = {tuple(sorted((f[i], f[i - 1]))) for f in faces.tolist() for i in range(3) if f[i] != f[i - 1]}
-        assert losses.mesh_edges(faces).tolist() == [list(edge) for edge in sorted(edges)]
-
-    def test_boundary_and_empty(self):
-        assert losses.adjacent_faces(torch.tensor([[0, 1, 2]])).tolist() == []
-        assert losses.adjacent_faces(torch.tensor([[0, 1, 2], [2, 1, 3]])).tolist() == [[0, 1]]
-        none = torch.zeros(0, 3, dtype=torch.int64)
-        assert losses.mesh_edges(none).shape == losses.adjacent_faces(none).shape == (0, 2)
-
-
 class TestSmoothness:
     def test_uniform_laplacian_of_a_tetrahedron(self):
         verts, faces = tetrahedron()  # neighbours of v have the mean -v / 3
-        loss = losses.uniform_laplacian_loss(verts, losses.mesh_edges(faces))
+        loss = losses.uniform_laplacian_loss(verts, ops.mesh_edges(faces))
         assert loss.item() == pytest.approx((4 / 3) ** 2 * 3)
 
     def test_uniform_laplacian_loop(self):
         verts, faces = bumpy()
-        edges = losses.mesh_edges(faces).tolist()
+        edges = ops.mesh_edges(faces).tolist()
         total = 0.0
         for i in range(len(verts)):
             around = [b if a == i else a for a, b in edges if i in (a, b)]
             total += float((verts[around].mean(0) - verts[i]).square().sum())
-        loss = losses.uniform_laplacian_loss(verts, losses.mesh_edges(faces))
+        loss = losses.uniform_laplacian_loss(verts, ops.mesh_edges(faces))
         assert loss.item() == pytest.approx(total / len(verts))
 
     @pytest.mark.parametrize("radius", [0.5, 1.0, 3.0])
@@ -145,27 +127,27 @@ class TestSmoothness:
         inner = [6, 7, 8, 11, 12, 13, 16, 17, 18]
         gradient = torch.autograd.grad(losses.cotangent_laplacian_loss(verts, faces), verts)[0]
         assert float(gradient[inner[4]].abs().max()) < 1e-12
-        uniform = losses.uniform_laplacian_loss(verts, losses.mesh_edges(faces))
+        uniform = losses.uniform_laplacian_loss(verts, ops.mesh_edges(faces))
         assert float(torch.autograd.grad(uniform, verts)[0][12].abs().max()) > 1e-3
 
     def test_edge_length(self):
         verts, faces = tetrahedron()
-        edges = losses.mesh_edges(faces)
+        edges = ops.mesh_edges(faces)
         assert losses.edge_length_loss(verts, edges).item() == pytest.approx(8)
         assert losses.edge_length_loss(verts, edges, 1.0).item() == pytest.approx((math.sqrt(8) - 1) ** 2)
         assert losses.edge_length_loss(verts, edges[:0]).item() == 0
 
     def test_normal_consistency_by_hand(self):
         verts, faces = tetrahedron()  # outward normals of a regular tetrahedron: cos -1/3
-        loss = losses.normal_consistency_loss(verts, faces, losses.adjacent_faces(faces))
+        loss = losses.normal_consistency_loss(verts, faces, ops.adjacent_faces(faces))
         assert loss.item() == pytest.approx(4 / 3)
         strip = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]], dtype=torch.float64)
         two = torch.tensor([[0, 1, 2], [2, 1, 3]])
-        assert losses.normal_consistency_loss(strip, two, losses.adjacent_faces(two)).item() == pytest.approx(0)
+        assert losses.normal_consistency_loss(strip, two, ops.adjacent_faces(two)).item() == pytest.approx(0)
         assert losses.normal_consistency_loss(strip, two[:1], two[:0, :2]).item() == 0
 
     def calls(self, faces):
-        edges, pairs = losses.mesh_edges(faces), losses.adjacent_faces(faces)
+        edges, pairs = ops.mesh_edges(faces), ops.adjacent_faces(faces)
         return {
             "uniform": lambda v: losses.uniform_laplacian_loss(v, edges),
             "cotangent": lambda v: losses.cotangent_laplacian_loss(v, faces),

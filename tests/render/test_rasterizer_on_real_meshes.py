@@ -5,7 +5,7 @@ import torch
 from raster_scenes import Dice
 
 from geolearn.io import load_mesh
-from geolearn.render import MeshRasterizer, camera_rig, rasterize_meshes
+from geolearn.render import MeshRasterizer, camera_rig, rasterize_meshes, to_pytorch3d
 
 renderer = pytest.importorskip("pytorch3d.renderer")
 structures = pytest.importorskip("pytorch3d.structures")
@@ -23,7 +23,7 @@ def assert_same_hits(found, expected):
 @pytest.mark.parametrize("inside", [False, True])
 def test_same_fragments_from_outside_and_inside(name, inside, unpacked):
     mesh = load_mesh(unpacked("meshes_and_softras.tar.xz") / "meshes" / f"{name}.obj").normalised()
-    cameras = camera_rig("sphere", count=3, size=(70, 100), distance=0.45 if inside else None)[[1]].to_pytorch3d()
+    cameras = to_pytorch3d(camera_rig("sphere", count=3, size=(70, 100), distance=0.45 if inside else None)[[1]])
     settings = renderer.RasterizationSettings(
         image_size=(70, 100), blur_radius=1e-4 if inside else 0.0, faces_per_pixel=6, z_clip_value=0.05
     )

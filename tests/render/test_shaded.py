@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from geolearn.errors import InvalidInputError, MissingDependencyError, UnknownNameError
-from geolearn.render import camera_rig, render_shaded, render_silhouette, render_views
+from geolearn.render import camera_rig, render_shaded, render_silhouette, render_views, to_pytorch3d
 from geolearn.render.shaded import SHADERS
 from geolearn.structures import Cameras, Mesh, MeshBatch
 
@@ -35,7 +35,7 @@ def test_equals_pytorch3d_end_to_end(shader):
     )  # fmt: skip
     meshes = mesh.to_pytorch3d().extend(2)
     meshes.textures = renderer.TexturesVertex(colours[None].expand(2, -1, -1))
-    seen_by = cameras.to_pytorch3d()
+    seen_by = to_pytorch3d(cameras)
     settings = renderer.RasterizationSettings(image_size=(20, 33), blur_radius=1e-3, faces_per_pixel=6)
     farthest = float(torch.cdist(cameras.centres, mesh.verts).max())
     blending = renderer.BlendParams(background_color=(0.1, 0.2, 0.3))

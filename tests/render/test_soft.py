@@ -7,7 +7,7 @@ import torch
 from raster_scenes import edge_function, nearest_on_edges
 
 from geolearn.errors import InvalidInputError
-from geolearn.render import camera_rig, render_depth, render_silhouette, render_views
+from geolearn.render import camera_rig, render_depth, render_silhouette, render_views, to_pytorch3d
 from geolearn.render.soft import hit_depths
 from geolearn.structures import Cameras, Mesh, MeshBatch
 
@@ -150,7 +150,7 @@ def test_equals_pytorch3ds_shader():
     mesh, cameras = sphere(2), camera_rig("ring", count=2, size=(24, 37))
     settings = renderer.RasterizationSettings(image_size=(24, 37), blur_radius=9.2e-3, faces_per_pixel=80)
     theirs = renderer.MeshRenderer(
-        renderer.MeshRasterizer(cameras.to_pytorch3d(), settings),
+        renderer.MeshRasterizer(to_pytorch3d(cameras), settings),
         renderer.SoftSilhouetteShader(blend_params=renderer.BlendParams(sigma=1e-3)),
     )(mesh.to_pytorch3d().extend(2))[..., 3]
     assert torch.allclose(render_silhouette(mesh, cameras, sigma=1e-3, blur_radius=9.2e-3), theirs, atol=2e-4)

@@ -2,7 +2,8 @@
 
 import torch
 
-from geolearn.fitting import flawed_faces, soundness, unfolded
+from geolearn.fitting import soundness
+from geolearn.ops import flawed_faces, unfold
 from geolearn.ops.isosurface import isosurface
 from geolearn.ops.remeshing import remesh
 from geolearn.structures import Mesh
@@ -36,7 +37,7 @@ def test_flaws_by_hand():
 
 def test_a_sound_mesh_is_left_alone():
     mesh = ball()
-    assert torch.equal(unfolded(mesh).verts, mesh.verts)
+    assert torch.equal(unfold(mesh).verts, mesh.verts)
 
 
 def test_only_what_is_folded_moves():
@@ -47,7 +48,7 @@ def test_only_what_is_folded_moves():
     verts[pulled] += 0.1 * torch.randn(12, 3, generator=generator)
     bent = Mesh(verts, mesh.faces)
     assert soundness(bent)["folded"] > 0.003
-    mended = unfolded(bent)
+    mended = unfold(bent)
     assert soundness(mended)["folded"] == soundness(mended)["degenerate"] == 0
     assert torch.equal(mended.faces, mesh.faces)
     away = (mended.verts != verts).any(1).double().mean()
@@ -62,13 +63,13 @@ def test_what_could_only_be_mended_by_moving_far_stays_as_it_was():
     verts[7] *= -2
     spiked = Mesh(verts, mesh.faces)
     assert soundness(spiked)["folded"] > 0
-    assert torch.equal(unfolded(spiked).verts, verts)
+    assert torch.equal(unfold(spiked).verts, verts)
     sheet = Mesh(mesh.verts * torch.tensor([1.0, 1.0, 1e-4]), mesh.faces)
     assert soundness(sheet)["folded"] > 0.003
-    assert torch.allclose(unfolded(sheet).bounds, sheet.bounds, atol=0.01)
+    assert torch.allclose(unfold(sheet).bounds, sheet.bounds, atol=0.01)
 
 
 def test_an_open_surface_and_none_at_all():
-    assert soundness(unfolded(fan((0.5, 1.2))))["folded"] == 0
+    assert soundness(unfold(fan((0.5, 1.2))))["folded"] == 0
     nothing = Mesh(torch.zeros(3, 3), torch.zeros(0, 3, dtype=torch.int64))
-    assert len(unfolded(nothing).verts) == 3
+    assert len(unfold(nothing).verts) == 3

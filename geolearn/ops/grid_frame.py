@@ -11,7 +11,7 @@ from geolearn.structures._door import to_tensor
 MAX_RESOLUTION = 512
 
 
-def fit_grid(box: np.ndarray, resolution: int, padding: int, *, margin: bool) -> tuple[np.ndarray, float]:
+def frame_of_box(box: np.ndarray, resolution: int, padding: int, *, margin: bool) -> tuple[np.ndarray, float]:
     """The `origin` and `voxel_size` of the grid that `box`, its lowest and highest corner (2, 3), fills.
 
     Uniform scale, centred: the longest side fills `resolution - 2 * padding` cells. With `margin` the cells are larger

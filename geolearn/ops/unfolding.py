@@ -4,11 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from scipy import sparse
-from scipy.sparse import csgraph
 
-from geolearn.losses import adjacent_faces, mesh_edges
 from geolearn.ops.face_geometry import face_cross
+from geolearn.ops.topology import adjacent_faces, mesh_edges
 from geolearn.structures import Mesh
 from geolearn.typing import Bool, Tensor
 
@@ -31,7 +29,7 @@ def flawed_faces(mesh: Mesh) -> tuple[Bool[Tensor, " F"], Bool[Tensor, " F"]]:
     return (around * cross).sum(1) < 0, shape < SLIVER
 
 
-def unfolded(mesh: Mesh) -> Mesh:
+def unfold(mesh: Mesh) -> Mesh:
     """The mesh with the vertices of flawed faces drawn to the mean of their neighbours until no face is flawed.
 
     Rounds of one step of umbrella smoothing (Desbrun et al., "Implicit fairing", 1999) of the corners of the faces that
@@ -78,6 +76,9 @@ def _wider(chosen: Bool[Tensor, " V"], edges: Tensor) -> Bool[Tensor, " V"]:
 
 def _patches_without(wrong: Tensor, moved: Tensor, edges: Tensor) -> Bool[Tensor, " V"]:
     """The moved vertices whose patch, connected by edges, touches nothing wrong."""
+    from scipy import sparse  # late: SciPy takes a while to import
+    from scipy.sparse import csgraph
+
     inside = edges[moved[edges].all(1)].numpy()
     links = sparse.coo_matrix((np.ones(len(inside)), (inside[:, 0], inside[:, 1])), (len(moved), len(moved)))
     patch = torch.from_numpy(csgraph.connected_components(links, directed=False)[1]).long()

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 
 from geolearn.errors import InvalidInputError, UnknownNameError
-from geolearn.render import conventions
 from geolearn.structures import Cameras
+from geolearn.structures import camera_conventions as conventions
 
 pytorch3d_renderer = pytest.importorskip("pytorch3d.renderer")
 pytorch3d_structures = pytest.importorskip("pytorch3d.structures")
