@@ -20,12 +20,16 @@ class Registry(Generic[T]):
         """Decorator: `@MODELS.register("voxnet")`. A name can be taken once."""
 
         def add(entry: Entry) -> Entry:
-            if name in self._entries:
-                raise InvalidInputError(f"{self.kind} {name!r} is already registered as {self._entries[name]!r}")
-            self._entries[name] = cast(T, entry)
+            self.add(name, cast(T, entry))
             return entry
 
         return add
+
+    def add(self, name: str, entry: T) -> None:
+        """Enter a thing under a name that is not taken yet."""
+        if name in self._entries:
+            raise InvalidInputError(f"{self.kind} {name!r} is already registered as {self._entries[name]!r}")
+        self._entries[name] = entry
 
     def __getitem__(self, name: str) -> T:
         try:

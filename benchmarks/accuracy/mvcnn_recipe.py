@@ -15,17 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
-from geolearn.data import PackedViews, ViewAugment
-from geolearn.models import MVCNN, load_model
-from geolearn.reports.environment import describe_environment
-from geolearn.reports.files import write_json, write_text
-from geolearn.reports.page import markdown_table
 from geolearn.training.evaluation import Predictions, classification_report, predict
 from geolearn.training.experiments import make_run
-from geolearn.training.recipes import ViewRecipe
 from geolearn.training.retrieval import MahalanobisMetric, retrieval_map
-from geolearn.training.runs import Run, train
 from geolearn.training.view_data import (
     StoredMirror,
     ViewData,
@@ -33,6 +25,14 @@ from geolearn.training.view_data import (
     load_views_split,
     voting_activations,
 )
+
+from geolearn.data import PackedViews, ViewAugment
+from geolearn.models import MVCNN, load_model
+from geolearn.reports.environment import describe_environment
+from geolearn.reports.files import write_json, write_text
+from geolearn.reports.page import markdown_table
+from geolearn.training.recipes import ViewRecipe
+from geolearn.training.runs import Run, train
 
 FOLDS = 4
 

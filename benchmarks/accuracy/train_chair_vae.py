@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from geolearn.data import PackedVoxels, ShapeDataset, VoxelAugment, Batches
+from geolearn.data import Batches, PackedVoxels, ShapeDataset, VoxelAugment
 from geolearn.io.files import write_whole
 from geolearn.models import VoxelVAE, save_model
 from geolearn.typing import Tensor

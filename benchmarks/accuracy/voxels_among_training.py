@@ -17,12 +17,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
+from geolearn.training.experiments import evaluate
+from geolearn.training.voxel_data import PADDING, RESOLUTION, load_voxels_split
 
 from geolearn.data.packed.grids import resize_columns, unpack
 from geolearn.reports.files import write_text
 from geolearn.reports.page import markdown_table
-from geolearn.training.experiments import evaluate
-from geolearn.training.voxel_data import PADDING, RESOLUTION, load_voxels_split
 from geolearn.typing import Bool, Float, Int, Tensor
 
 DATA = "modelnet10_voxels"

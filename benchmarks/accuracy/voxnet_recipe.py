@@ -13,15 +13,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from geolearn.training.evaluation import classification_report, predict
+from geolearn.training.experiments import make_run
+from geolearn.training.voxel_data import load_voxels_split, voting_inputs
+
 from geolearn.models import load_model
 from geolearn.reports.environment import describe_environment
 from geolearn.reports.files import write_json, write_text
 from geolearn.reports.page import markdown_table
-from geolearn.training.evaluation import classification_report, predict
-from geolearn.training.experiments import make_run
 from geolearn.training.recipes import VoxelRecipe
 from geolearn.training.runs import Run, train
-from geolearn.training.voxel_data import load_voxels_split, voting_inputs
 
 VALIDATION = 0.2
 

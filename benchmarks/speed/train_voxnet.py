@@ -21,7 +21,7 @@ import torch
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from geolearn.data import PackedVoxels, ShapeDataset, VoxelAugment, Batches, Voxelize
+from geolearn.data import Batches, PackedVoxels, ShapeDataset, VoxelAugment, Voxelize
 from geolearn.models import VoxNet
 from geolearn.reports.page import markdown_table
 

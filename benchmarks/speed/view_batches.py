@@ -13,7 +13,7 @@ import tempfile
 import timing
 import torch
 
-from geolearn.data import RenderViews, ShapeDataset, ViewAugment, Batches, make_loader
+from geolearn.data import Batches, RenderViews, ShapeDataset, ViewAugment, make_loader
 from geolearn.data.packed.pictures import decode_pixels
 from geolearn.reports.page import markdown_table
 

@@ -1,12 +1,14 @@
 """`geolearn benchmark`."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from geolearn.cli.numbers import parse_numbers
+from geolearn.cli.modules import import_modules
+from geolearn.cli.numbers import parse_changes, parse_numbers
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,10 @@ class Benchmark:
     """Recipe of every model; default: the benchmark's."""
     epochs: int | None = None
     """Train for this long instead of the recipe's number of epochs (the results say so)."""
+    changes: Annotated[tuple[str, ...], tyro.conf.arg(name="set"), tyro.conf.UseAppendAction] = ()
+    """Set a field of the recipe, such as --set learning_rate=3e-4 (the results say so)."""
+    use: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Import a module that registers models, methods or recipes of your own."""
     precision: str = "32-true"
     """32-true, or bf16-mixed, 16-mixed on hardware that gains by it."""
     runs: Path = Path("runs/benchmark")
@@ -41,6 +47,7 @@ class Benchmark:
         from geolearn.reports.page import markdown_table
         from geolearn.training.benchmarks import run_benchmark
 
+        import_modules(self.use)
         rows = run_benchmark(
             self.name,
             models=self.models.split(",") if self.models else None,
@@ -50,6 +57,8 @@ class Benchmark:
             precision=self.precision,
             runs=self.runs,
             output=self.output,
+            changes=parse_changes(self.changes),
+            command="geolearn " + " ".join(sys.argv[1:]),
         )
         print(markdown_table(rows), end="")
         print(f"written: {self.output / self.name}.json, .md, .html")

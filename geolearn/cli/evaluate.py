@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
 import tyro
 
@@ -10,7 +11,7 @@ from geolearn.cli.numbers import parse_numbers
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Test trained weights: class and instance accuracy, per-class table, confusion matrix, retrieval mAP.
+    """Test trained weights: the figures of their method; for classifiers accuracies, per-class table and retrieval.
 
     For example:
         geolearn evaluate voxnet-modelnet10 --data modelnet10_voxels --json result.json
@@ -23,7 +24,9 @@ class Evaluate:
     data: str
     """Name of the dataset."""
     split: str = "test"
-    """test, val or train."""
+    """test, val or train; the latter two as they were divided when the weights were trained."""
+    protocol: str | None = None
+    """Which of the dataset's protocols; default: that of the training."""
     views: str | None = None
     """Also test a multi-view network with these numbers of views, comma-separated, such as 1,3,6,20."""
     retrieval: bool = False
@@ -32,35 +35,34 @@ class Evaluate:
     """Write every figure to this file."""
     report: Path | None = None
     """Write report.html, its pictures and result.json into this folder."""
+    use: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Import a module that registers models, methods or recipes of your own."""
 
     def run(self) -> int:
+        from geolearn.cli.modules import import_modules
         from geolearn.reports.files import write_json
         from geolearn.reports.page import markdown_table
-        from geolearn.training.evaluation_page import evaluation_report
-        from geolearn.training.experiments import evaluate
-        from geolearn.training.view_sheets import view_sheets
+        from geolearn.training.evaluation_page import figure_rows
+        from geolearn.training.testing import evaluate
 
-        counts = parse_numbers(self.views, "--views") if self.views else []
-        report, predictions = evaluate(
-            self.weights, self.data, split=self.split, view_counts=counts, retrieval=self.retrieval, progress=True
-        )
-        if self.json:
-            write_json(self.json, report)
-        print(f"{report['model']} on {report['data']} ({report['protocol']}), {report['num_samples']} samples")
-        print(f"  class accuracy     {report['class_accuracy']:.2f} %")
-        print(f"  instance accuracy  {report['instance_accuracy']:.2f} %")
-        print(f"  retrieval mAP      {report['retrieval_map']:.2f} %")
+        import_modules(self.use)
+        options: dict[str, Any] = {}
+        if self.views:
+            options["view_counts"] = parse_numbers(self.views, "--views")
         if self.retrieval:
-            print(f"  with the metric    {report['retrieval_map_metric']:.2f} %")
-        if rest := report.get("without_duplicates"):
-            print(
-                f"  without the {report['num_samples'] - rest['num_samples']} samples that also occur in training: "
-                f"class {rest['class_accuracy']:.2f} %, instance {rest['instance_accuracy']:.2f} %"
-            )
-        print(markdown_table(report["per_class"]), end="")
-        if counts:
-            print(markdown_table(report["by_views"]), end="")
+            options["retrieval"] = True
+        tested = evaluate(
+            self.weights, self.data, split=self.split, protocol=self.protocol, progress=True, **options
+        )  # fmt: skip
+        record = tested.record
+        if self.json:
+            write_json(self.json, record)
+        print(f"{record['model']} on {record['data']} ({record['protocol']}), {record['num_samples']} samples")
+        for warning in tested.warnings:
+            print(f"warning: {warning}")
+        print(markdown_table(figure_rows(tested.trained.method.figures, tested.outcome.figures)), end="")
+        for rows in tested.outcome.tables.values():
+            print("\n" + markdown_table(rows), end="")
         if self.report:
-            sheets = view_sheets(self.weights, self.data, predictions, self.report, split=self.split)
-            print(f"report: {evaluation_report(report, self.report, sheets)}")
+            print(f"report: {tested.write_report(self.report)}")
         return 0

@@ -24,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         from geolearn.cli.evaluate import Evaluate
         from geolearn.cli.fit import Fit
         from geolearn.cli.info import Info
+        from geolearn.cli.predict import Predict
         from geolearn.cli.render import Render
         from geolearn.cli.train import Train
         from geolearn.cli.voxelize import VoxelizeFile
@@ -40,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
             | data
             | named(Train, "train")
             | named(Evaluate, "evaluate")
+            | named(Predict, "predict")
             | named(Benchmark, "benchmark")
             | named(Fit, "fit")
             | named(Render, "render")

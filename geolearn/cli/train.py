@@ -6,6 +6,8 @@ from typing import Annotated
 
 import tyro
 
+from geolearn.cli.numbers import parse_changes
+
 
 @dataclass(frozen=True)
 class Train:
@@ -26,12 +28,18 @@ class Train:
     """The run folder to write."""
     data: str = "procedural"
     """Name of a dataset; `geolearn data list` shows them."""
+    protocol: str = "full"
+    """Which of the dataset's protocols; `geolearn info DATASET` shows them."""
     recipe: str = "best"
     """Name of a recipe of the model: "paper" follows the publication, "best" is ours."""
     seed: int = 0
     """Seed of initial weights, order and augmentation."""
     epochs: int | None = None
     """Train for this long instead of the recipe's number of epochs."""
+    changes: Annotated[tuple[str, ...], tyro.conf.arg(name="set"), tyro.conf.UseAppendAction] = ()
+    """Set a field of the recipe, such as --set learning_rate=3e-4 --set augment.shift=3; its name then says so."""
+    use: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Import a module that registers models, methods or recipes of your own."""
     validation: float = 0.1
     """Share of every class of the training split that is held out for validation."""
     resume: bool = False
@@ -46,14 +54,17 @@ class Train:
     """32-true, or bf16-mixed, 16-mixed on hardware that gains by it."""
 
     def run(self) -> int:
-        from geolearn.training.experiments import make_run
-        from geolearn.training.runs import train
+        from geolearn.cli.modules import import_modules
+        from geolearn.training.runs import make_run, train
 
+        import_modules(self.use)
         run = make_run(
             self.model,
             self.data,
             self.recipe,
             epochs=self.epochs,
+            changes=parse_changes(self.changes),
+            protocol=self.protocol,
             seed=self.seed,
             validation=self.validation,
             devices=self.devices,
@@ -65,5 +76,5 @@ class Train:
         figures = {name: value for name, value in result["validation"].items() if name.startswith("val_")}
         print(f"{self.output}: {result['epochs']} epochs in {result['seconds']:.0f} s")
         for name, value in figures.items():
-            print(f"  {name} {value:.4f}")
+            print(f"  {name} {value:.4g}")
         return 0

@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from geolearn.data.catalog import describe_dataset, list_datasets
+from geolearn.data.collection import Collection, NamedCollection, ShapeCollection
 from geolearn.data.dataset import ShapeDataset
 from geolearn.data.loaders import make_loader
 from geolearn.data.manifest import Manifest, dataset_names, load_manifest
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Batch",
     "Batches",
+    "Collection",
     "Manifest",
+    "NamedCollection",
     "Packed",
     "PackedSamples",
     "PackedViews",
@@ -42,6 +45,7 @@ __all__ = [
     "Representation",
     "Sample",
     "SamplePoints",
+    "ShapeCollection",
     "ShapeDataset",
     "Store",
     "ViewAugment",

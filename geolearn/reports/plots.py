@@ -48,19 +48,18 @@ def plot_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str], p
 
 
 def plot_curves(history: Mapping[str, Sequence[tuple[int, float]]], path: Path) -> None:
-    """Training curves: losses on the left, accuracies in percent on the right.
+    """Training curves: losses on the left, what validation measures besides on the right.
 
     Args:
-        history: name -> (epoch, value) pairs; names that end in "accuracy" go right, other names left.
+        history: name -> (epoch, value) pairs; names that start with "val_" and do not end in "loss" go right.
     """
     figure = make_figure(9.0, 3.6)
     left, right = figure.subplots(1, 2)
     for name, points in history.items():
-        accuracy = name.endswith("accuracy")
-        axes = right if accuracy else left
-        axes.plot([epoch for epoch, _ in points], [value * (100 if accuracy else 1) for _, value in points], label=name)
+        axes = right if name.startswith("val_") and not name.endswith("loss") else left
+        axes.plot([epoch for epoch, _ in points], [value for _, value in points], label=name.removeprefix("val_"))
     left.set(xlabel="epoch", ylabel="loss")
-    right.set(xlabel="epoch", ylabel="validation accuracy, %")
+    right.set(xlabel="epoch", ylabel="validation")
     for axes in (left, right):
         axes.grid(alpha=0.3)
         if axes.lines:

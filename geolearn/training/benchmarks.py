@@ -4,8 +4,7 @@ import dataclasses
 import itertools
 import json
 import statistics
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,10 @@ from geolearn.reports.environment import describe_environment
 from geolearn.reports.files import write_json, write_text
 from geolearn.reports.page import Report, markdown_table
 from geolearn.reports.plots import plot_lines
-from geolearn.training.evaluation_page import evaluation_report
-from geolearn.training.experiments import evaluate, make_run
-from geolearn.training.protocols import BENCHMARKS, Protocol
-from geolearn.training.runs import train
-from geolearn.training.view_sheets import view_sheets
-
-COLUMNS = {
-    "class acc. %": "class_accuracy",
-    "without duplicates %": "class_accuracy_without_duplicates",
-    "instance acc. %": "instance_accuracy",
-    "retrieval mAP %": "retrieval_map",
-    "mAP, learned metric %": "retrieval_map_metric",
-}
+from geolearn.training.benchmark_protocols import Benchmark, load_benchmark
+from geolearn.training.method import Figure
+from geolearn.training.runs import Run, make_run, train
+from geolearn.training.testing import evaluate
 
 
 def run_benchmark(
@@ -39,23 +29,33 @@ def run_benchmark(
     output: Path,
     epochs: int | None = None,
     precision: str = "32-true",
+    changes: Mapping[str, str] | None = None,
+    command: str | None = None,
 ) -> list[dict[str, Any]]:
     """Train and test every model with every seed, write `output/name.{json,md,html}`; returns the table's rows.
 
     A seed whose run folder holds a finished run of the same recipe is not trained again. What the files say of other
     models and recipes stays in them.
+
+    Args:
+        changes: fields of the recipe by text, see `geolearn.training.recipes.change_fields`.
+        command: what the results are "made by"; by default this call.
     """
-    protocol = BENCHMARKS[name]
-    command = "geolearn " + " ".join(sys.argv[1:])
+    protocol = load_benchmark(name)
+    if command is None:
+        command = f"run_benchmark({name!r}, models={models}, seeds={list(seeds)}, recipe={recipe!r}, epochs={epochs})"
+    figures: dict[str, Figure] = {}
     if not seeds or len(set(seeds)) != len(seeds):
         raise InvalidInputError(f"seeds: expected different seeds, at least one, got {list(seeds)}")
     entries = []
     for model, chosen in itertools.product(models or protocol.models, [recipe] if recipe else protocol.recipes):
         per_seed = []
         for seed in seeds:
-            settings = {"seed": seed, "precision": precision, "validation": 0.0}
-            run = make_run(model, protocol.dataset, chosen, epochs=epochs, **settings)
-            folder = runs / f"{name}-{model}-{chosen}-{run.recipe.epochs}ep-{seed}"
+            settings = {"seed": seed, "precision": precision, "validation": 0.0, "protocol": protocol.protocol}
+            run = make_run(model, protocol.dataset, chosen, epochs=epochs, changes=changes, **settings)
+            changed = "".join(f"-{field}={value}" for field, value in (changes or {}).items()).replace("/", "_")
+            folder = runs / f"{name}-{model}-{chosen}{changed}-{run.recipe.epochs}ep-{seed}"
+            figures |= {figure.name: figure for figure in run.method.figures}
             per_seed.append(_one_seed(run, folder, protocol))
         entries.append(
             {
@@ -65,7 +65,9 @@ def run_benchmark(
                 "command": command,
                 "environment": describe_environment(),
                 "metrics": _summary(per_seed),
-                "by_views": [_summary(rows) for rows in zip(*(each["by_views"] for each in per_seed), strict=True)],
+                "by_views": [
+                    _summary(rows) for rows in zip(*(each.get("by_views", []) for each in per_seed), strict=True)
+                ],
                 "per_seed": per_seed,
             }
         )
@@ -79,7 +81,7 @@ def run_benchmark(
         "published": [dataclasses.asdict(published) for published in protocol.published],
         "environment": describe_environment(),
     }
-    rows, view_rows = _rows(entries, protocol), _view_rows(entries)
+    rows, view_rows = _rows(entries, protocol, figures), _view_rows(entries, figures)
     write_json(output / f"{name}.json", result)
     tables = markdown_table(rows)
     made_by = ", ".join(f"`{made}`" for made in dict.fromkeys(entry["command"] for entry in entries))
@@ -109,84 +111,72 @@ def _with_earlier(path: Path, entries: list[dict[str, Any]]) -> list[dict[str, A
     return [entry for entry in earlier if (entry["model"], entry["recipe"]["name"]) not in made] + entries
 
 
-def _one_seed(run: Any, folder: Path, protocol: Protocol) -> dict[str, Any]:
+def _one_seed(run: Run, folder: Path, protocol: Benchmark) -> dict[str, Any]:
     """The figures of one run: trained unless finished, tested once after training."""
     tested = folder / "evaluation" / "result.json"
     if not (folder / "result.json").is_file():
         train(run, folder, resume=(folder / "config.json").is_file())
-    elif json.loads((folder / "config.json").read_text(encoding="utf-8")) != json.loads(
-        json.dumps(dataclasses.asdict(run))
-    ):
+    elif json.loads((folder / "config.json").read_text(encoding="utf-8")) != run.record():
         raise CheckpointError(
             f"{folder} holds a finished run of another configuration; remove it or give another --runs"
         )
     if not tested.is_file():
-        report, said = evaluate(folder, run.data, view_counts=protocol.view_counts, retrieval=protocol.metric)
-        evaluation_report(report, tested.parent, view_sheets(folder, run.data, said, tested.parent))
+        evaluate(folder, run.data, protocol=protocol.protocol, **protocol.options).write_report(tested.parent)
     trained = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     report = json.loads(tested.read_text(encoding="utf-8"))
-    figures = {
-        "seed": run.seed,
-        "class_accuracy": report["class_accuracy"],
-        "instance_accuracy": report["instance_accuracy"],
-        "retrieval_map": report["retrieval_map"],
-        "num_samples": report["num_samples"],
-        "training_seconds": trained["seconds"],
-        "parameters": trained["parameters"],
-        "by_views": report.get("by_views", []),
-    }
-    if protocol.metric:
-        figures["retrieval_map_metric"] = report["retrieval_map_metric"]
-    if rest := report.get("without_duplicates"):
-        figures["class_accuracy_without_duplicates"] = rest["class_accuracy"]
-        figures["instance_accuracy_without_duplicates"] = rest["instance_accuracy"]
-        figures["num_samples_without_duplicates"] = rest["num_samples"]
-    return figures
+    names = [figure.name for figure in run.method.figures if figure.name in report]
+    figures = {"seed": run.seed, **{name: report[name] for name in names}}
+    for name in ("num_samples", "num_samples_without_duplicates", "by_views"):
+        if name in report:
+            figures[name] = report[name]
+    return {**figures, "training_seconds": trained["seconds"], "parameters": trained["parameters"]}
 
 
 def _summary(per_seed: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Mean and sample standard deviation over seeds of every figure; what is a fact and not a figure stays as it is."""
-    figures = [
-        name for name in per_seed[0] if name == "training_seconds" or name in COLUMNS.values() or "accuracy" in name
-    ]
+    """Mean and sample standard deviation over seeds of every figure; the number of views stays as it is."""
+    facts = ("seed", "views", "num_samples", "num_samples_without_duplicates", "parameters")
     summary: dict[str, Any] = {name: per_seed[0][name] for name in per_seed[0] if name == "views"}
-    for name in figures:
+    for name, first in per_seed[0].items():
+        if name in facts or not isinstance(first, int | float):
+            continue
         values = [each[name] for each in per_seed]
         spread = statistics.stdev(values) if len(values) > 1 else 0.0
         summary[name] = {"mean": statistics.fmean(values), "std": spread}
     return summary
 
 
-def _rows(entries: Sequence[dict[str, Any]], protocol: Protocol) -> list[dict[str, Any]]:
+def _rows(
+    entries: Sequence[dict[str, Any]], protocol: Benchmark, figures: Mapping[str, Figure]
+) -> list[dict[str, Any]]:
     rows = [
         {
             "model": f"**{entry['model']}** ({entry['recipe']['name']}, {len(entry['per_seed'])} seeds)",
-            **_figures(entry["metrics"]),
+            **_figures(entry["metrics"], figures),
             "source": "this library",
         }
         for entry in entries
     ]
     for published in protocol.published:
-        figures = {column: getattr(published, name, None) for column, name in COLUMNS.items()}
-        rows.append({"model": published.model, **figures, "source": published.source})
+        numbers = {figure.title: published.figures.get(name) for name, figure in figures.items()}
+        rows.append({"model": published.model, **numbers, "source": published.source})
     known = [column for column in rows[0] if any(row[column] is not None for row in rows)]
     return [{column: row[column] for column in known} for row in rows]
 
 
-def _view_rows(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _view_rows(entries: Sequence[dict[str, Any]], figures: Mapping[str, Figure]) -> list[dict[str, Any]]:
     """One row for each number of views that a model was tested with."""
     rows = []
     for entry in entries:
         for tested in entry["by_views"]:
-            figures = {column: value for column, value in _figures(tested).items() if value is not None}
-            rows.append({"model": f"{entry['model']} ({entry['recipe']['name']})", "views": tested["views"], **figures})
+            found = {column: value for column, value in _figures(tested, figures).items() if value is not None}
+            rows.append({"model": f"{entry['model']} ({entry['recipe']['name']})", "views": tested["views"], **found})
     return rows
 
 
-def _figures(summary: dict[str, Any]) -> dict[str, str | None]:
+def _figures(summary: dict[str, Any], figures: Mapping[str, Figure]) -> dict[str, str | None]:
     return {
-        column: f"{value['mean']:.2f} ± {value['std']:.2f}" if (value := summary.get(name)) else None
-        for column, name in COLUMNS.items()
+        figure.title: f"{value['mean']:.2f} ± {value['std']:.2f}" if (value := summary.get(name)) else None
+        for name, figure in figures.items()
     }
 
 

@@ -6,24 +6,22 @@ from typing import Any
 
 import torch
 
-from geolearn._optional import require
 from geolearn.data import RenderViews, ShapeDataset
 from geolearn.fitting import surface_agreement
 from geolearn.fitting.run import CHECKPOINT, FitSettings, run_fit
 from geolearn.io import load_mesh
 from geolearn.io.files import write_whole
 from geolearn.io.images import png_bytes
+from geolearn.progress import progress_bar
 from geolearn.render import camera_rig, render_views
 from geolearn.render.sheets import contact_sheet
 from geolearn.reports.mesh_viewer import mesh_viewer_html
 from geolearn.reports.page import Report
 from geolearn.reports.plots import plot_meshes
 from geolearn.structures import Mesh, Views
-from geolearn.training.evaluation import Predictions
-from geolearn.training.evaluation_page import evaluation_report
-from geolearn.training.experiments import evaluate, make_run
-from geolearn.training.runs import train
-from geolearn.training.view_sheets import view_sheets
+from geolearn.training.methods.class_scores import ClassScores
+from geolearn.training.runs import make_run, train
+from geolearn.training.testing import evaluate
 
 DATA = "procedural"
 FITTED = "chair"  # the first test shape of this class
@@ -34,14 +32,14 @@ FAMILIES = {"voxel network": ("voxnet", "turned"), "multi-view network": ("mvcnn
 def run_demo(folder: Path, *, epochs: int) -> tuple[list[dict[str, Any]], Path]:
     """Train and test every family on the procedural shapes; returns the table and the path of the page."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows, said = [], []
+    rows, found = [], []
     for family, (model, recipe) in FAMILIES.items():
         row, predictions = _learn(family, model, recipe, folder / model, epochs)
         rows.append(row)
-        said.append(predictions)
+        found.append(predictions)
     row, fitted = _fit(folder / "fit")
     rows.append(row)
-    meshes = _plot_shapes(folder / "shapes.png", said[0])
+    meshes = _plot_shapes(folder / "shapes.png", found[0])
     look = RenderViews("mvcnn12", 72, fit="sphere")
     sheet = contact_sheet(torch.cat([look(mesh) for mesh in meshes]), len(look.cameras()), background=0.4)
     write_whole(folder / "views.png", png_bytes(sheet.movedim(0, -1).numpy()))
@@ -49,7 +47,10 @@ def run_demo(folder: Path, *, epochs: int) -> tuple[list[dict[str, Any]], Path]:
     page = Report("geolearn demo")
     page.text("Procedural shapes; every figure is on shapes that training never saw.")
     page.table(rows)
-    page.picture(folder / "shapes.png", "One test shape of every class, coloured by part, and what the voxels said")
+    page.picture(
+        folder / "shapes.png",
+        "One test shape of every class, coloured by part; what the voxels say",
+    )
     page.picture(folder / "views.png", "The same shapes from the 12 cameras of the multi-view network")
     for family, (model, _) in FAMILIES.items():
         page.heading(family)
@@ -65,24 +66,23 @@ def run_demo(folder: Path, *, epochs: int) -> tuple[list[dict[str, Any]], Path]:
     return rows, folder / "report.html"
 
 
-def _learn(family: str, model: str, recipe: str, folder: Path, epochs: int) -> tuple[dict[str, Any], Predictions]:
+def _learn(family: str, model: str, recipe: str, folder: Path, epochs: int) -> tuple[dict[str, Any], ClassScores]:
     """Train, unless that is done, and test; a row of the table."""
     run = make_run(model, DATA, recipe, epochs=epochs)
     if not (folder / "result.json").is_file():
         train(run, folder, resume=(folder / "config.json").is_file())
-    report, predictions = evaluate(folder, DATA, progress=True)
-    evaluated = folder / "evaluation"
-    evaluation_report(report, evaluated, view_sheets(folder, DATA, predictions, evaluated))
+    tested = evaluate(folder, DATA, progress=True)
+    tested.write_report(folder / "evaluation")
     trained = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     row = {
         "family": family,
         "model": f"{model} ({trained['parameters']:,} parameters)",
         "figure": "class accuracy %",
-        "value": report["class_accuracy"],
-        "test shapes": report["num_samples"],
+        "value": tested.record["class_accuracy"],
+        "test shapes": tested.outcome.samples,
         "seconds": round(trained["seconds"]),
     }
-    return row, predictions
+    return row, tested.outcome.predictions
 
 
 def _fit(folder: Path) -> tuple[dict[str, Any], Mesh]:
@@ -97,11 +97,10 @@ def _fit(folder: Path) -> tuple[dict[str, Any], Mesh]:
         masks = torch.nn.functional.avg_pool2d(masks, 4)[:, 0]
         views = Views(render_views(shape, cameras, shading="normals"), cameras, masks)
         going_on = (folder / CHECKPOINT).is_file()
-        with require("rich.progress", extra="train").Progress(transient=True) as bar:
-            task = bar.add_task(f"fitting a {FITTED}", total=None)
+        with progress_bar(f"fitting a {FITTED}") as bar:
             record = run_fit(
                 views, folder, FitSettings(), title=f"Fit of a {FITTED}", resume=going_on,
-                progress=lambda step: bar.update(task, completed=step.number + 1, total=step.total),
+                progress=lambda step: bar.update(step.number + 1, step.total, f"IoU {step.iou:.3f}"),
             )  # fmt: skip
     mesh = load_mesh(folder / "mesh.ply")
     agreement = surface_agreement(mesh, shape, generator=torch.Generator().manual_seed(0))
@@ -116,14 +115,14 @@ def _fit(folder: Path) -> tuple[dict[str, Any], Mesh]:
     return row, mesh
 
 
-def _plot_shapes(path: Path, predictions: Predictions) -> list[Mesh]:
-    """Draw one test shape of every class, with what was said of it; returns the shapes."""
+def _plot_shapes(path: Path, predictions: ClassScores) -> list[Mesh]:
+    """Draw one test shape of every class, captioned by its predicted class; returns the shapes."""
     dataset = ShapeDataset(DATA, "test")
-    labels, said = dataset.labels.tolist(), predictions.scores.argmax(1).tolist()
+    labels, predicted = dataset.labels.tolist(), predictions.scores.argmax(1).tolist()
     captioned: list[tuple[Mesh, str]] = []
     for i in (labels.index(k) for k in range(len(dataset.classes))):
         sample = dataset[i]
-        truth, guess = dataset.classes[sample.label], dataset.classes[said[i]]
+        truth, guess = dataset.classes[sample.target], dataset.classes[predicted[i]]
         captioned.append((sample.data, truth if truth == guess else f"{truth}, taken for {guess}"))
     plot_meshes(captioned, path)
     return [mesh for mesh, _ in captioned]

@@ -12,7 +12,8 @@ result.json        validation figures, time, throughput
 import dataclasses
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +22,16 @@ from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
+from geolearn.data import Collection, NamedCollection, Packed
 from geolearn.errors import CheckpointError, InvalidInputError
 from geolearn.models import save_model
 from geolearn.reports.environment import describe_environment
 from geolearn.reports.files import write_json
 from geolearn.training.averaging import RunningAverage
-from geolearn.training.families import find_family
 from geolearn.training.history import History
-from geolearn.training.recipes import Recipe
-from geolearn.training.task import class_weights
-from geolearn.training.view_data import ViewData
-from geolearn.training.voxel_data import VoxelData
+from geolearn.training.learner import Learner
+from geolearn.training.method import METHODS, Method
+from geolearn.training.recipes import Recipe, change_fields, find_recipe
 
 
 @dataclass(frozen=True)
@@ -44,19 +44,52 @@ class Run:
     recipe: Recipe
     seed: int = 0
     validation: float = 0.1
+    protocol: str = "full"
     devices: int = 1
     nodes: int = 1
     accelerator: str = "auto"
     precision: str = "32-true"
 
+    @property
+    def method(self) -> Method:
+        return METHODS[self.recipe.method](self.recipe, self.model)
+
+    def record(self) -> dict[str, Any]:
+        """The content of config.json."""
+        return json.loads(json.dumps({"method": self.recipe.method, **dataclasses.asdict(self)}))
+
+
+def make_run(
+    model: str,
+    data: str,
+    recipe: str,
+    *,
+    epochs: int | None = None,
+    changes: Mapping[str, str] | None = None,
+    **settings: Any,
+) -> Run:
+    """A `Run` from names; its recipe's name says what was changed.
+
+    Args:
+        epochs: train for this long instead of the recipe's number of epochs.
+        changes: fields of the recipe by text, such as `{"learning_rate": "3e-4"}`, see `change_fields`.
+    """
+    chosen = find_recipe(model, recipe)
+    if changes:
+        chosen = change_fields(chosen, changes)
+        recipe = f"{recipe} ({', '.join(f'{name}={value}' for name, value in changes.items())})"
+    if epochs is not None and epochs != chosen.epochs:
+        chosen, recipe = replace(chosen, epochs=epochs), f"{recipe} ({epochs} epochs)"
+    return Run(model=model, data=data, recipe_name=recipe, recipe=chosen, **settings)
+
 
 def train(
-    run: Run, folder: Path, *, data: VoxelData | ViewData | None = None, resume: bool = False, progress: bool = True
+    run: Run, folder: Path, *, data: Collection | None = None, resume: bool = False, progress: bool = True
 ) -> dict[str, Any]:
     """Train one model and fill `folder` with the files listed above.
 
     Args:
-        data: training and validation samples; by default those of the dataset that `run.data` names.
+        data: where training and validation come from; by default the dataset that `run.data` names.
         resume: continue from checkpoints/last.ckpt where there is one; the run must be the same.
 
     Returns:
@@ -65,32 +98,63 @@ def train(
     Raises:
         CheckpointError: the folder holds another run, or a run that was not asked to be resumed.
     """
-    checkpoint = _claim(run, folder, resume)
+    method, processes = run.method, run.devices * run.nodes
+    if run.recipe.batch_size % processes:
+        raise InvalidInputError(
+            f"devices * nodes: the batch of {run.recipe.batch_size} does not divide over {processes} devices"
+        )
+    checkpoint = _check(run, folder, resume)
+    data = data or NamedCollection(run.data, run.protocol, run.validation)
+    split = method.load(data, "train", training=True)
+    held_out = method.load(data, "val") if run.validation else None
+    _claim(run, folder)
     pl.seed_everything(run.seed, workers=True, verbose=False)
-    family = find_family(run.model)
-    samples = data or family.load(run.data, run.recipe, seed=run.seed, validation=run.validation)
-    classes, count = samples.train.classes, len(samples.train)
-    weights = class_weights(samples.train.labels, len(classes), run.recipe.class_balance)
-    task = family.task(run.model, len(classes), run.recipe, weights, seed=run.seed)
-    model = task.model
-    trainer = _trainer(run, folder, progress)
+    net = method.build(split)
+    made = {"training": True, "seed": run.seed}
+    batches = method.batches(method.prepare(net, split, training=True), processes=processes, **made)
+    validation = (
+        [] if held_out is None else method.batches(method.prepare(net, held_out), training=False, seed=run.seed)
+    )
+    alone = method.batches(split, rank=0, world_size=1, **made)
+    learner = Learner(method, net, len(alone), seed=run.seed)
+    trainer = _trainer(run, learner, folder, progress)
     started = time.perf_counter()
-    trainer.fit(task, samples, ckpt_path=checkpoint, weights_only=True)
+    trainer.fit(learner, batches, validation, ckpt_path=checkpoint, weights_only=True)
     seconds = time.perf_counter() - started
     if trainer.interrupted:
         raise KeyboardInterrupt
+    method.finish(net)
     result = {
         "validation": {name: float(value) for name, value in trainer.callback_metrics.items()},
         "epochs": trainer.current_epoch,
         "seconds": seconds,
-        "samples_per_second": count * run.recipe.epochs / seconds if checkpoint is None else None,
-        "parameters": sum(p.numel() for p in model.parameters()),
+        "samples_per_second": len(split) * learner.epochs / seconds if checkpoint is None else None,
+        "parameters": sum(p.numel() for p in net.parameters()),
     }
     if trainer.is_global_zero:
-        notes = {"classes": classes, "data": run.data, "recipe": run.recipe_name, "seed": run.seed}
-        save_model(model, folder / "model.safetensors", **family.notes(run.recipe), **notes)
+        save_model(net, folder / "model.safetensors", **_notes(run, split))  # type: ignore[arg-type]
         write_json(folder / "result.json", result)
     return result
+
+
+def _notes(run: Run, split: Packed) -> dict[str, Any]:
+    """What a test has to know, kept with the weights."""
+    return {
+        "method": run.recipe.method,
+        "settings": dataclasses.asdict(run.recipe),
+        "input": repr(run.method.representation()),
+        "classes": list(split.classes),
+        "data": run.data,
+        "protocol": run.protocol,
+        "validation": run.validation,
+        "samples": len(split),
+        "recipe": run.recipe_name,
+        "seed": run.seed,
+    }
+
+
+# A step of one optimiser of several leaves parameters without a gradient.
+_SHARED = {False: "ddp", True: "ddp_find_unused_parameters_true"}
 
 
 class _ProgressBar(RichProgressBar):
@@ -102,15 +166,13 @@ class _ProgressBar(RichProgressBar):
         return metrics
 
 
-def _claim(run: Run, folder: Path, resume: bool) -> Path | None:
-    """Write config.json, or check the one that is there; the checkpoint to start from, if any."""
-    config = json.loads(json.dumps(dataclasses.asdict(run)))
+def _check(run: Run, folder: Path, resume: bool) -> Path | None:
+    """The checkpoint to start from, if any; refuses a folder that holds something else."""
     path = folder / "config.json"
     last = folder / "checkpoints" / "last.ckpt"
-    if rank_zero_only.rank != 0:  # another process of this run: the first one has claimed the folder
-        return last if resume and last.is_file() else None
-    if path.is_file():
+    if rank_zero_only.rank == 0 and path.is_file():  # other processes of this run: the first one has checked
         before = json.loads(path.read_text(encoding="utf-8"))
+        config = run.record()
         # Where a run goes on may differ (other devices); what it is may not.
         where = ("devices", "nodes", "accelerator")
         changed = [key for key in config if key not in where and before.get(key) != config[key]]
@@ -120,34 +182,33 @@ def _claim(run: Run, folder: Path, resume: bool) -> Path | None:
             )
         if not resume:
             raise CheckpointError(f"{folder} holds this run already; pass --resume to continue it, or another folder")
-    else:
-        write_json(path, config)
-        write_json(folder / "environment.json", describe_environment())
     return last if resume and last.is_file() else None
 
 
-def _trainer(run: Run, folder: Path, progress: bool) -> pl.Trainer:
-    recipe = run.recipe
-    if recipe.batch_size % (run.devices * run.nodes):
-        raise InvalidInputError(
-            f"devices * nodes: the batch of {recipe.batch_size} does not divide over {run.devices * run.nodes} devices"
-        )
+def _claim(run: Run, folder: Path) -> None:
+    """Say in the folder what is trained there; only once its data was found, so that a failed start claims nothing."""
+    if rank_zero_only.rank == 0 and not (folder / "config.json").is_file():
+        write_json(folder / "config.json", run.record())
+        write_json(folder / "environment.json", describe_environment())
+
+
+def _trainer(run: Run, learner: Learner, folder: Path, progress: bool) -> pl.Trainer:
+    several = len(learner.phases) > 1 or any(len(phase.descents) > 1 for phase in learner.phases)
     callbacks: list[pl.Callback] = [
         History(folder),
         ModelCheckpoint(folder / "checkpoints", save_last=True, save_top_k=0, every_n_epochs=1),
     ]
     if progress:
         callbacks.append(_ProgressBar())
-    if recipe.ema_decay:
-        callbacks.append(RunningAverage(recipe.ema_decay))
+    if run.recipe.ema_decay:
+        callbacks.append(RunningAverage(run.recipe.ema_decay))
     return pl.Trainer(
-        max_epochs=recipe.epochs,
+        max_epochs=learner.epochs,
         accelerator=run.accelerator,
         devices=run.devices,
         num_nodes=run.nodes,
-        strategy="auto" if run.devices * run.nodes == 1 else "ddp",
+        strategy="auto" if run.devices * run.nodes == 1 else _SHARED[several],
         precision=run.precision,  # type: ignore[arg-type]
-        gradient_clip_val=recipe.gradient_clip or None,
         callbacks=callbacks,
         logger=TensorBoardLogger(folder / "tensorboard", name="", version=""),
         limit_val_batches=None if run.validation else 0,

@@ -306,11 +306,6 @@ def test_modelnet10_stands_upright(real_voxels):
     assert int(profile.argmax()) > 18
 
 
-def test_voxels_are_not_rendered(real_voxels):
-    with pytest.raises(InvalidInputError, match=r"where a dataset holds meshes .* modelnet10_voxels is of kind voxels"):
-        real_voxels["test"].packed()
-
-
 def test_real_grids_become_32_cells(real_voxels):
     sample = real_voxels["test"][7]
     assert isinstance(sample.data, VoxelGrid)

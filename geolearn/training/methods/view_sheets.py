@@ -8,34 +8,29 @@ import torch
 
 from geolearn.data import PackedViews
 from geolearn.errors import InvalidInputError
-from geolearn.models import MVCNN, find_weights, load_model
+from geolearn.models import MVCNN
 from geolearn.reports.plots import grid_of_axes
-from geolearn.training.evaluation import Predictions
-from geolearn.training.families import find_family
-from geolearn.training.retrieval import rank
-from geolearn.training.saliency import view_saliency
-from geolearn.typing import PathLike, Tensor
+from geolearn.training.methods.class_scores import ClassScores
+from geolearn.training.methods.retrieval import rank
+from geolearn.training.methods.saliency import view_saliency
+from geolearn.typing import Tensor
 
 COLUMNS = 6
 SHOWN = 1  # of twelve views around a shape the second: the first looks straight at its front or side
 
 
 def view_sheets(
-    run_or_weights: PathLike, data: str, predictions: Predictions, folder: Path, *, split: str = "test", rows: int = 10
+    model: MVCNN, views: PackedViews, predictions: ClassScores, folder: Path, *, rows: int = 10
 ) -> list[tuple[Path, str]]:
     """Write saliency.png and retrieval.png, one shape of each of the first `rows` classes per row.
 
     Returns:
-        (path, caption) of each picture; none for a network that does not look at views.
+        (path, caption) of each picture.
     """
-    model, record = load_model(find_weights(run_or_weights))
-    if not isinstance(model, MVCNN):
-        return []
-    views = find_family(record["model"]).test_set(data, split, record, None).split
     labels = predictions.labels.tolist()
     shown = [labels.index(k) for k in range(len(views.classes)) if k in labels][:rows]
     if not shown:
-        raise InvalidInputError(f"predictions: no shape of {data} to show")
+        raise InvalidInputError("predictions: no shape to show")
     folder.mkdir(parents=True, exist_ok=True)
     saliency, retrieval = folder / "saliency.png", folder / "retrieval.png"
     _draw_saliency(model, views, predictions, shown, saliency)
@@ -46,12 +41,14 @@ def view_sheets(
     ]
 
 
-def _draw_saliency(model: MVCNN, views: PackedViews, said: Predictions, shown: Sequence[int], path: Path) -> None:
+def _draw_saliency(
+    model: MVCNN, views: PackedViews, predictions: ClassScores, shown: Sequence[int], path: Path
+) -> None:
     figure, axes = grid_of_axes(len(shown), min(COLUMNS, views.views))
     for row, i in zip(axes, shown, strict=True):
         images = views.select([i]).images()
         found = view_saliency(model, images)
-        name, truth = (views.classes[int(k)] for k in (said.scores[i].argmax(), said.labels[i]))
+        name, truth = (views.classes[int(k)] for k in (predictions.scores[i].argmax(), predictions.labels[i]))
         label = truth if name == truth else f"{truth},\ntaken for {name}"
         strongest = float(found.pixels.quantile(0.995)) or 1.0
         for column, view in enumerate(found.views[0].argsort(descending=True)[: len(row)].tolist()):
@@ -65,14 +62,14 @@ def _draw_saliency(model: MVCNN, views: PackedViews, said: Predictions, shown: S
     figure.savefig(path, dpi=110)
 
 
-def _draw_retrieval(views: PackedViews, said: Predictions, shown: Sequence[int], path: Path) -> None:
-    order = rank(said.features)
-    figure, axes = grid_of_axes(len(shown), min(COLUMNS + 2, len(said.labels)))
+def _draw_retrieval(views: PackedViews, predictions: ClassScores, shown: Sequence[int], path: Path) -> None:
+    order = rank(predictions.features)
+    figure, axes = grid_of_axes(len(shown), min(COLUMNS + 2, len(predictions.labels)))
     for row, i in zip(axes, shown, strict=True):
         for column, j in enumerate([i, *order[i, : len(row) - 1].tolist()]):
             image = views.select([j]).images()[0, min(SHOWN, views.views - 1)].mean(0)
-            _frame(row[column], image, column, said.labels[j] == said.labels[i])
-            row[column].set_title(views.classes[int(said.labels[j])], fontsize=7)
+            _frame(row[column], image, column, predictions.labels[j] == predictions.labels[i])
+            row[column].set_title(views.classes[int(predictions.labels[j])], fontsize=7)
         row[0].set_ylabel("query", fontsize=8)
     figure.savefig(path, dpi=110)
 

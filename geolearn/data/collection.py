@@ -1,0 +1,101 @@
+"""The splits of a set of shapes as learning sees them: those of a dataset by name, or shapes in memory."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from geolearn.data.dataset import ShapeDataset
+from geolearn.data.packed import Packed
+from geolearn.data.representations import Representation
+from geolearn.data.sample import join_targets
+from geolearn.data.store import Store
+from geolearn.errors import InvalidInputError
+
+
+class Collection(ABC):
+    """A training split, a validation split, a test split.
+
+    Attributes:
+        name: for records and messages.
+    """
+
+    name: str
+
+    @abstractmethod
+    def packed(self, split: str, representation: Representation | None, target: Callable[[Any], Any] | None) -> Packed:
+        """A split ("train", "val", "test", or "trainval" for the first two) as a representation packs it.
+
+        Args:
+            representation: None: grids and pictures as they are.
+            target: what is to be predicted of each shape; None: its class index.
+        """
+
+    def facts(self, split: str) -> dict[str, Any]:
+        """What is known of a split's shapes, such as which test shapes occur in training (`duplicates`)."""
+        return {}
+
+    @property
+    def kind(self) -> str | None:
+        """What the shapes are, "mesh", "voxels" or "views", where that is known before they are packed."""
+        return None
+
+
+@dataclass(frozen=True)
+class NamedCollection(Collection):
+    """A dataset of `datasets/`, or one that is generated; see `ShapeDataset`.
+
+    Attributes:
+        validation: share of every training class that "val" takes.
+    """
+
+    name: str
+    protocol: str = "full"
+    validation: float = 0.1
+
+    def packed(self, split: str, representation: Representation | None, target: Callable[[Any], Any] | None) -> Packed:
+        return self.dataset(split, representation=representation, target=target).packed(jobs=-1)
+
+    def dataset(self, split: str, **options: Any) -> ShapeDataset:
+        """The split shape by shape."""
+        return ShapeDataset(self.name, split, protocol=self.protocol, validation=self.validation, **options)
+
+    def facts(self, split: str) -> dict[str, Any]:
+        return self.dataset(split).facts
+
+    @property
+    def kind(self) -> str:
+        kind = self.dataset("test").manifest.kind
+        return "mesh" if kind == "generated" else kind
+
+
+@dataclass(frozen=True)
+class ShapeCollection(Collection):
+    """Shapes in memory, by split; see `Store.of_shapes`.
+
+    >>> import torch
+    >>> from geolearn.data import ShapeCollection, Store
+    >>> pictures = [torch.zeros(2, 1, 8, 8), torch.ones(2, 1, 8, 8)]
+    >>> shapes = ShapeCollection({"train": Store.of_shapes(pictures, torch.tensor([0, 1]), classes=("dark", "light"))})
+    >>> shapes.packed("train", None, None).classes
+    ('dark', 'light')
+    """
+
+    splits: Mapping[str, Store]
+    name: str = "shapes"
+
+    def packed(self, split: str, representation: Representation | None, target: Callable[[Any], Any] | None) -> Packed:
+        if split == "trainval" and "trainval" not in self.splits:
+            split = "train"
+        if split not in self.splits:
+            raise InvalidInputError(f"split: {self.name} has {', '.join(sorted(self.splits))}, not {split!r}")
+        store = self.splits[split]
+        if target is not None:
+            store = replace(store, targets=join_targets(store.map(target, "targets of")))
+        if representation is None:
+            return store.source.pack(store.keys, store.targets, store.classes)
+        return representation.pack(store)
+
+    @property
+    def kind(self) -> str:
+        return next(iter(self.splits.values())).source.kind

@@ -1,0 +1,196 @@
+"""Test trained weights by name: what the command line, the benchmarks and the demo call."""
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from geolearn.data import Collection, NamedCollection, Packed
+from geolearn.errors import InvalidInputError, unknown_name
+from geolearn.models import find_weights, load_model
+from geolearn.models.weights import PretrainedModel
+from geolearn.reports.files import write_json
+from geolearn.training import methods as _methods  # noqa: F401 (registers them)
+from geolearn.training.evaluation_page import evaluation_page
+from geolearn.training.method import METHODS, Method, Outcome
+from geolearn.training.recipes import read_record
+from geolearn.typing import PathLike, Tensor
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Weights with the method that they were trained by.
+
+    Attributes:
+        record: what was noted with the weights, see `geolearn.models.save_model`.
+    """
+
+    net: PretrainedModel
+    method: Method
+    record: dict[str, Any]
+    name: str
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(self.record.get("classes", ()))
+
+
+def load_trained(run_or_weights: PathLike) -> Trained:
+    """The weights of a run folder, a file, or a name that ships with geolearn.
+
+    Weights that do not say how they were trained are tested by the method for models of their kind, with the settings
+    among their notes.
+
+    Raises:
+        UnknownNameError: no such weights.
+        CheckpointError: damaged weights.
+        InvalidInputError: no method tests such a model.
+    """
+    net, record = load_model(find_weights(run_or_weights))
+    if "method" in record:
+        kind = METHODS[record["method"]]
+        recipe = read_record(kind.recipe_type, record["settings"])
+    else:
+        kinds = [METHODS[name] for name in METHODS if METHODS[name].inputs == net.inputs]
+        if not kinds:
+            raise InvalidInputError(
+                f"{run_or_weights}: no method tests a {record['model']} whose weights do not say how it was trained"
+            )
+        kind, recipe = kinds[0], kinds[0].recipe_type()
+        noted = {name: value for name, value in record.items() if hasattr(recipe, name) and name != "model"}
+        recipe = replace(recipe, **{"vote_mirror": False, "votes": 1, **noted} if hasattr(recipe, "votes") else noted)
+    return Trained(net, kind(recipe, record["model"]), record, Path(run_or_weights).name)
+
+
+@dataclass(frozen=True)
+class Tested:
+    """Weights that were tested.
+
+    Attributes:
+        record: every figure and table, and what was tested how, as result.json holds it.
+        warnings: what a reader of the figures has to know.
+    """
+
+    trained: Trained
+    data: Collection
+    split: str
+    outcome: Outcome
+    record: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+
+    def write_report(self, folder: Path) -> Path:
+        """Write result.json, pictures and report.html; returns the path of the page."""
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "result.json", self.record)
+        pictures = self.trained.method.sheets(self.trained.net, self.data, self.split, self.outcome, folder)
+        return evaluation_page(self.record, self.trained.method.figures, self.outcome, pictures, self.warnings, folder)
+
+
+def evaluate(
+    run_or_weights: PathLike,
+    data: str | Collection,
+    *,
+    split: str = "test",
+    protocol: str | None = None,
+    progress: bool = False,
+    **options: Any,
+) -> Tested:
+    """Test weights on a split of a dataset, by name or as it is; every sample counts.
+
+    Classes are compared by name: the same classes in another order are mapped, others are refused.
+
+    Args:
+        split: "test", "val" or "train", the last two as they were divided when the weights were trained.
+        protocol: of the dataset; by default that of the training.
+        options: of the method's `test`, such as `retrieval=True`.
+
+    Raises:
+        InvalidInputError: the weights know other classes than the data, or an option that the method does not have.
+    """
+    trained = load_trained(run_or_weights)
+    record, method = trained.record, trained.method
+    _check_options(method, options)
+    if isinstance(data, str):
+        data = NamedCollection(data, protocol or record.get("protocol", "full"), record.get("validation", 0.1) or 0.1)
+    elif protocol is not None:
+        raise InvalidInputError("protocol: only datasets by name have protocols")
+    # Weights trained without validation learned from all of it.
+    split_read = "trainval" if split == "train" and not record.get("validation", 0.1) else split
+    if trained.classes:
+        data = AlignedCollection.of(data, trained.classes, trained.name)
+    warnings = _seen(record, data.name, split)
+    outcome = method.test(trained.net, data, split_read, progress=progress, **options)
+    found = {
+        "model": record["model"],
+        "weights": trained.name,
+        "data": data.name,
+        "split": split,
+        "protocol": f"full {split} split, {outcome.voting}",
+        **outcome.figures,
+        "num_samples": outcome.samples,
+        **outcome.tables,
+        **outcome.details,
+    }
+    if warnings:
+        found["warnings"] = list(warnings)
+    return Tested(trained, data, split_read, outcome, found, warnings)
+
+
+def _check_options(method: Method, options: dict[str, Any]) -> None:
+    known = [name for name in inspect.signature(method.test).parameters if name not in ("net", "data", "split")]
+    for name in options:
+        if name not in known:
+            raise unknown_name(f"option of a test by {method.recipe.method}", name, known)
+
+
+def _seen(record: dict[str, Any], data: str, split: str) -> tuple[str, ...]:
+    """What to say where weights are tested on shapes that trained them."""
+    if split == "test" or record.get("data") != data:
+        return ()
+    if split == "train":
+        return (f"these are the {record.get('samples', '')} shapes that trained the weights".replace("  ", " "),)
+    if not record.get("validation", 0.1):
+        return ("the weights were trained on the whole training split: these validation shapes are among it",)
+    return ()
+
+
+@dataclass(frozen=True)
+class AlignedCollection(Collection):
+    """Another collection, its class numbers those of trained weights."""
+
+    inner: Collection
+    classes: tuple[str, ...]
+    weights: str
+
+    @classmethod
+    def of(cls, inner: Collection, classes: Sequence[str], weights: str) -> "AlignedCollection":
+        return cls(inner, tuple(classes), weights)
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return self.inner.name
+
+    @property
+    def kind(self) -> str | None:
+        return self.inner.kind
+
+    def facts(self, split: str) -> dict[str, Any]:
+        return self.inner.facts(split)
+
+    def packed(self, split: str, representation: Any, target: Any) -> Packed:
+        found = self.inner.packed(split, representation, target)
+        if not found.classes or found.classes == self.classes:
+            return found
+        if set(found.classes) != set(self.classes):
+            raise InvalidInputError(
+                f"data: {self.weights} knows the {len(self.classes)} classes {', '.join(self.classes)}; {self.name} "
+                f"has the {len(found.classes)} classes {', '.join(found.classes)}"
+            )
+        changes: dict[str, Any] = {"classes": self.classes}
+        if target is None and isinstance(found.targets, Tensor):
+            order = torch.tensor([self.classes.index(name) for name in found.classes])
+            changes["targets"] = order[found.targets.cpu()]
+        return replace(found, **changes)  # type: ignore[type-var]
