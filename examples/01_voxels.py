@@ -5,7 +5,7 @@ python examples/01_voxels.py
 
 import torch
 
-from geolearn.data import ShapeDataset, VoxelAugment, Batches, Voxelize
+from geolearn.data import Batches, ShapeDataset, VoxelAugment, Voxelize
 from geolearn.models import VoxNet
 
 

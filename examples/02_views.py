@@ -5,7 +5,7 @@ python examples/02_views.py
 
 import torch
 
-from geolearn.data import RenderViews, ShapeDataset, Batches
+from geolearn.data import Batches, RenderViews, ShapeDataset
 from geolearn.models import MVCNN
 from geolearn.typing import Tensor
 

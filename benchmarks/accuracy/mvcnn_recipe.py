@@ -10,29 +10,19 @@ interrupted and given again. Writes benchmarks/results/mvcnn_recipe_DATA.{json,m
 
 import argparse
 import statistics
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from geolearn.training.evaluation import Predictions, classification_report, predict
-from geolearn.training.experiments import make_run
-from geolearn.training.retrieval import MahalanobisMetric, retrieval_map
-from geolearn.training.view_data import (
-    StoredMirror,
-    ViewData,
-    keep_activations,
-    load_views_split,
-    voting_activations,
-)
 
-from geolearn.data import PackedViews, ViewAugment
-from geolearn.models import MVCNN, load_model
+from geolearn.data import Collection, NamedCollection, Packed, Representation
 from geolearn.reports.environment import describe_environment
 from geolearn.reports.files import write_json, write_text
 from geolearn.reports.page import markdown_table
-from geolearn.training.recipes import ViewRecipe
-from geolearn.training.runs import Run, train
+from geolearn.training.methods.view_classification import ViewRecipe
+from geolearn.training.runs import Run, make_run, train
+from geolearn.training.testing import evaluate
 
 FOLDS = 4
 
@@ -69,33 +59,26 @@ def blocks(labels: torch.Tensor, fold: int) -> torch.Tensor:
     return held
 
 
-def measure(run: Run, recipe: ViewRecipe, fold: int, folder: Path) -> dict[str, float]:
+@dataclass(frozen=True)
+class Quarter(Collection):
+    """The training split of a dataset, one fold of it as the test split."""
+
+    name: str
+    fold: int
+
+    def packed(self, split: str, representation: Representation | None, target: Any) -> Packed:
+        whole = NamedCollection(self.name, validation=0.0).packed("trainval", representation, target)
+        held = blocks(torch.as_tensor(whole.targets), self.fold)
+        return whole.select((held if split == "test" else ~held).nonzero()[:, 0])
+
+
+def measure(run: Run, fold: int, folder: Path) -> dict[str, float]:
     """Figures on the held-out fold."""
-    split = load_views_split(run.data, "trainval", rig=recipe.rig, size=recipe.size, fit=recipe.fit, validation=0.0)
-    mirror, stage = recipe.augment.mirror, str(recipe.freeze)
-    # Frozen stages are the same in every fold, so all folds share what they make of the training split.
-    kept = keep_activations(MVCNN(len(split.classes), **recipe.model), split, stage, mirror=mirror)
-    held = blocks(kept.targets, fold)
-    learned, asked = kept.select((~held).nonzero()[:, 0]), kept.select(held.nonzero()[:, 0])
+    data = Quarter(run.data, fold)
     if not (folder / "result.json").is_file():
-        data = ViewData(learned, None, recipe, seed=run.seed)
-        data.kept = True
-        data.augment = StoredMirror(views=recipe.augment.views) if mirror else ViewAugment(False, recipe.augment.views)
         train(run, folder, data=data, resume=(folder / "config.json").is_file(), progress=False)
-    model, _ = load_model(folder / "model.safetensors")
-
-    def say(part: PackedViews) -> Predictions:
-        votes = voting_activations(part, mirror)
-        return predict(model, list(votes)[: 1 + recipe.vote_mirror], part.targets, part.keys, start=stage)
-
-    said = say(asked)
-    trained = say(learned)
-    metric = MahalanobisMetric.fit(trained.features, trained.labels)
-    return {
-        "instance_accuracy": classification_report(said, split.classes)["instance_accuracy"],
-        "retrieval_map": retrieval_map(said.features, said.labels),
-        "retrieval_map_metric": retrieval_map(metric(said.features), said.labels),
-    }
+    figures = evaluate(folder, data, retrieval=True).outcome.figures
+    return {name: figures[name] for name in ("instance_accuracy", "retrieval_map", "retrieval_map_metric")}
 
 
 def main() -> None:
@@ -119,7 +102,7 @@ def main() -> None:
         for fold in folds:
             run = Run("mvcnn", arguments.data, name, recipe, validation=0.0, accelerator="cpu")
             folder = arguments.runs / f"{arguments.data}-{arguments.recipe}" / f"{name.replace(' ', '-')}-{fold}"
-            figures.append(measure(run, recipe, fold, folder))
+            figures.append(measure(run, fold, folder))
         records.append({"variant": name, "folds": folds, "figures": figures})
         accuracies = [each["instance_accuracy"] for each in figures]
         rows.append(

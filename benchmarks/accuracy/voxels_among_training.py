@@ -17,15 +17,15 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-from geolearn.training.experiments import evaluate
-from geolearn.training.voxel_data import PADDING, RESOLUTION, load_voxels_split
 
-from geolearn.data.packed.grids import resize_columns, unpack
+from geolearn.data import ShapeDataset, Voxelize, resize_columns, unpack
 from geolearn.reports.files import write_text
 from geolearn.reports.page import markdown_table
+from geolearn.training.testing import evaluate
 from geolearn.typing import Bool, Float, Int, Tensor
 
 DATA = "modelnet10_voxels"
+RESOLUTION, PADDING = 32, 4
 STEPS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.0)  # of the IoU
 NEARLY_EQUAL = 0.9
 
@@ -56,13 +56,14 @@ def main() -> None:
     parser.add_argument("weights", nargs="*", default=["voxnet-modelnet10", "voxresnet-modelnet10"])
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results"))
     arguments = parser.parse_args()
-    train, test = (load_voxels_split(DATA, split) for split in ("trainval", "test"))
+    train, test = (
+        ShapeDataset(DATA, split, representation=Voxelize(RESOLUTION)).packed() for split in ("trainval", "test")
+    )
     train_cells = cells(train.columns)
     to_train = similarity(cells(test.columns), train_cells)
     called = {}
     for name in arguments.weights:
-        _, predictions = evaluate(name, DATA, progress=True)
-        called[Path(name).name] = predictions.scores.argmax(1)
+        called[Path(name).name] = evaluate(name, DATA, progress=True).outcome.predictions.scores.argmax(1)
 
     nearest = to_train.max(1)
     wrong = {"the nearest has another name %": train.targets[nearest.indices] != test.targets}

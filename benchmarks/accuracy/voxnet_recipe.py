@@ -13,16 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from geolearn.training.evaluation import classification_report, predict
-from geolearn.training.experiments import make_run
-from geolearn.training.voxel_data import load_voxels_split, voting_inputs
-
+from geolearn.data import NamedCollection
 from geolearn.models import load_model
 from geolearn.reports.environment import describe_environment
 from geolearn.reports.files import write_json, write_text
 from geolearn.reports.page import markdown_table
-from geolearn.training.recipes import VoxelRecipe
-from geolearn.training.runs import Run, train
+from geolearn.training.methods.voxel_classification import VoxelClassification, VoxelRecipe
+from geolearn.training.runs import Run, make_run, train
 
 VALIDATION = 0.2
 
@@ -55,11 +52,9 @@ def measure(run: Run, folder: Path) -> tuple[float, float]:
     if not (folder / "result.json").is_file():
         train(run, folder, resume=(folder / "config.json").is_file())
     model, _ = load_model(folder / "model.safetensors")
-    voxels = load_voxels_split(run.data, "val", validation=VALIDATION)
-    recipe = run.recipe
-    votes = voting_inputs(voxels, recipe.votes, recipe.vote_mirror, recipe.vote_shift, recipe.vote_scale)
-    report = classification_report(predict(model, votes, voxels.targets, voxels.keys), voxels.classes)
-    return report["class_accuracy"], report["instance_accuracy"]
+    data = NamedCollection(run.data, validation=VALIDATION)
+    figures = VoxelClassification(run.recipe, "voxnet").test(model, data, "val").figures  # type: ignore[arg-type]
+    return figures["class_accuracy"], figures["instance_accuracy"]
 
 
 def main() -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from geolearn.data.prepared.index import Index
 from geolearn.data.manifest import Manifest
 from geolearn.data.prepared.arrays import read_arrays, write_arrays
 from geolearn.data.prepared.grids import columns_path, grid_facts, pack_z_up
+from geolearn.data.prepared.index import Index
 from geolearn.data.workers import Workers
 from geolearn.errors import DatasetError
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from geolearn.data.prepared.index import Index
 from geolearn.data.manifest import Manifest
 from geolearn.data.prepared.grids import convert_grids
+from geolearn.data.prepared.index import Index
 from geolearn.data.workers import Workers
 
 

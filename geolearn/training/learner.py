@@ -71,7 +71,7 @@ class Learner(pl.LightningModule):
             )  # fmt: skip
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        self.method.validate(self.net, batch, self.meters)  # type: ignore[arg-type]
+        self.method.validate(self.net, batch, dict(self.meters.items()))  # type: ignore[arg-type]
         for number, (name, meter) in enumerate(self.meters.items()):
             self.log(f"val_{name}", meter, prog_bar=number == 0, on_epoch=True, batch_size=len(batch.keys))  # type: ignore[arg-type]
 

@@ -130,6 +130,8 @@ def _read_value(hint: Any, value: Any) -> Any:
             return read_record(choice, value)
         if get_origin(choice) is tuple and isinstance(value, list):
             return tuple(value)
+        if get_origin(choice) is dict and isinstance(value, Mapping):  # JSON has no tuples; constructors take them
+            return {name: tuple(each) if isinstance(each, list) else each for name, each in value.items()}
     return value
 
 

@@ -63,7 +63,7 @@ def test_data_list_names_every_dataset(capsys):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["train", "voxnett", "-o", "x"], "Did you mean 'voxnet/best'"),
+        (["train", "voxnett", "-o", "x"], "unknown model 'voxnett'. Did you mean 'voxnet'"),
         (["train", "voxnet", "--data", "modelnet11", "-o", "x"], "Did you mean 'modelnet1"),
         (["evaluate", "nothing", "--data", "procedural"], "unknown weights"),
         (["evaluate", "nothing", "--data", "procedural", "--views", "1;3"], "--views: expected whole numbers"),
@@ -104,8 +104,8 @@ def test_evaluate_shipped_style_weights(tmp_path, capsys, monkeypatch, real_data
     report = json.loads(out.read_text())
     assert report["num_samples"] == 908
     assert {"class_accuracy", "instance_accuracy", "protocol"} <= set(report)
-    assert report["without_duplicates"]["num_samples"] == 908 - 72
-    assert "class accuracy" in capsys.readouterr().out
+    assert report["num_samples_without_duplicates"] == 908 - 72
+    assert "class acc. %" in capsys.readouterr().out
 
     def closed(*words, **options):
         raise BrokenPipeError("closed")

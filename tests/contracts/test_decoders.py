@@ -6,7 +6,6 @@ import torch
 from geolearn.errors import InvalidInputError
 from geolearn.models import MODELS, PCADecoder, SDFDecoder, VoxelVAE, load_model, save_model
 from geolearn.structures import Mesh, MeshBatch
-from geolearn.training.families import find_family
 
 
 def tetrahedra() -> PCADecoder:
@@ -89,7 +88,3 @@ class TestEveryDecoder:
         decoder = make(name)
         with pytest.raises(InvalidInputError, match=r"codes: expected \(B, \d\), got \(2, 9\)"):
             decoder(torch.zeros(2, 9))
-
-    def test_is_not_taken_for_a_classifier(self, name):
-        with pytest.raises(InvalidInputError, match=f"{name}: expected a classifier, got a decoder"):
-            find_family(name)

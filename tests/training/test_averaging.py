@@ -5,7 +5,6 @@ import torch
 from torch.optim.swa_utils import AveragedModel
 
 from geolearn.training.averaging import RunningAverage
-from geolearn.training.task import class_weights
 
 
 def test_running_average_by_hand():
@@ -24,11 +23,3 @@ def test_running_average_by_hand():
     assert float(average.module.weight.detach()) == pytest.approx(expected)
     assert float(average.module.running_mean) == pytest.approx(-expected)
     assert int(average.module.num_batches_tracked) == 3
-
-
-def test_class_weights_by_hand():
-    labels = torch.tensor([0, 0, 0, 1])
-    assert class_weights(labels, 3, 0.0).tolist() == [1, 1, 1]
-    assert class_weights(labels, 2, 1.0).tolist() == pytest.approx([2 / 3, 2])
-    assert class_weights(labels, 2, 0.5).tolist() == pytest.approx([(2 / 3) ** 0.5, 2**0.5])
-    assert class_weights(labels, 3, 1.0)[2] == 1

@@ -4,32 +4,24 @@ import json
 from dataclasses import replace
 
 import pytest
-from test_runs import RECIPE, boxes
+from small_collections import box_collection
+from test_runs import RECIPE
 
 from geolearn.errors import InvalidInputError, UnknownNameError
-from geolearn.training import benchmarks, experiments, families, runs, voxel_data
+from geolearn.training import benchmarks, runs, testing
 from geolearn.training.benchmarks import run_benchmark
-from geolearn.training.experiments import evaluate, make_run
 from geolearn.training.recipes import RECIPES
+from geolearn.training.runs import make_run
+from geolearn.training.testing import evaluate
 
-
-class NoFacts:
-    def __init__(self, name, split):
-        # three "duplicates", one of them not in this split
-        self.facts = {"duplicates": [{"key": "2/0"}, {"key": "2/1"}]}
+KNOWN = {"duplicates": [{"key": "2/0"}, {"key": "2/1"}]}
 
 
 @pytest.fixture
 def easy(monkeypatch):
     """Every dataset is made of boxes, every recipe is short."""
-    seeds = {"train": (48, 0), "val": (16, 1), "test": (21, 2)}
-
-    def load(name, split, *, validation=0.1):
-        return boxes(*seeds[split])
-
-    monkeypatch.setattr(voxel_data, "load_voxels_split", load)
-    monkeypatch.setattr(families, "load_voxels_split", load)
-    monkeypatch.setattr(experiments, "ShapeDataset", NoFacts)
+    for module in (runs, testing):
+        monkeypatch.setattr(module, "NamedCollection", lambda name, *_: box_collection(name, KNOWN))
     monkeypatch.setitem(RECIPES._entries, "voxnet/best", replace(RECIPE, votes=3, vote_mirror=True))
 
 
@@ -72,18 +64,19 @@ def test_results_of_other_recipes_stay_in_the_file(easy, tmp_path, monkeypatch):
         "**voxnet** (other, 1 seeds)",
         "**voxnet** (best (1 epochs), 1 seeds)",
     ]
-    assert all(entry["command"].startswith("geolearn") for entry in result["results"])
+    assert all(entry["command"].startswith("run_benchmark(") for entry in result["results"])
 
 
 def test_evaluation_of_a_run_folder(easy, tmp_path):
     run = make_run("voxnet", "boxes", "best", epochs=1)
     assert run.recipe_name == "best (1 epochs)"
     runs.train(run, tmp_path, progress=False)
-    report, predictions = evaluate(tmp_path, "boxes")
-    assert report["num_samples"] == len(predictions.labels) == 21
+    tested = evaluate(tmp_path, "boxes")
+    report = tested.record
+    assert report["num_samples"] == len(tested.outcome.predictions.labels) == 21
     assert report["protocol"] == "full test split, 6 votes over 3 rotations, mirror"
     assert sum(map(sum, report["confusion"])) == 21
-    assert evaluate(tmp_path / "model.safetensors", "boxes")[0]["class_accuracy"] == report["class_accuracy"]
+    assert evaluate(tmp_path / "model.safetensors", "boxes").record["class_accuracy"] == report["class_accuracy"]
 
 
 def test_bad_requests_say_what_is_known(tmp_path):
@@ -91,5 +84,9 @@ def test_bad_requests_say_what_is_known(tmp_path):
         run_benchmark("modelnet10_voxel", models=None, seeds=[0], recipe="best", runs=tmp_path, output=tmp_path)
     with pytest.raises(InvalidInputError, match=r"expected different seeds, at least one, got \[1, 1\]"):
         run_benchmark("procedural", models=None, seeds=[1, 1], recipe="best", runs=tmp_path, output=tmp_path)
-    with pytest.raises(UnknownNameError, match="Did you mean 'voxnet/best'"):
+    with pytest.raises(UnknownNameError, match=r"unknown recipe of voxnet 'bets'.*Did you mean 'best'"):
         make_run("voxnet", "procedural", "bets")
+    with pytest.raises(UnknownNameError, match=r"unknown model 'voxnett'.*Did you mean 'voxnet'"):
+        make_run("voxnett", "procedural", "best")
+    with pytest.raises(InvalidInputError, match="no recipe trains 'pcadecoder'"):
+        make_run("pcadecoder", "procedural", "best")

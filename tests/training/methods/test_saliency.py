@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from geolearn.models import MVCNN
-from geolearn.training.saliency import view_saliency
+from geolearn.training.methods.saliency import view_saliency
 
 pytest.importorskip("timm", reason="needs the extra [backbones]")
 

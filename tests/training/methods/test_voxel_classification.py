@@ -3,7 +3,7 @@
 import torch
 
 from geolearn.data import PackedVoxels, pack
-from geolearn.training.voxel_data import voting_inputs
+from geolearn.training.methods.voxel_classification import voting_inputs
 
 
 def voxels() -> PackedVoxels:

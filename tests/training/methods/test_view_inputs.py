@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test_view_training import BACKBONE, bars
+from small_collections import bars
+from test_view_classification import BACKBONE
 
 from geolearn.data import PackedViews
 from geolearn.models import MVCNN
-from geolearn.training import families
-from geolearn.training.evaluation import predict
-from geolearn.training.view_data import keep_activations
+from geolearn.training.methods.view_classification import ViewClassification, ViewRecipe
+from geolearn.training.methods.view_inputs import Activations
 
 pytest.importorskip("timm", reason="needs the extra [backbones]")
 
@@ -26,25 +26,24 @@ def network() -> MVCNN:
 
 
 @pytest.mark.parametrize("mirror, views", [(True, None), (True, 3), (False, 1), (False, None)])
-def test_a_test_from_kept_activations_says_what_a_test_of_the_pictures_says(mirror, views, monkeypatch):
+def test_a_test_from_kept_activations_gives_what_a_test_of_the_pictures_gives(mirror, views):
     split, model = bars(7, 5), network()
-    monkeypatch.setattr(families, "load_views_split", lambda *_, **__: split)
-    record = {"freeze": "blocks.1", "vote_mirror": mirror}
-    said = []
-    for how in ({}, {"model": model}):
-        tested = families.Views().test_set("bars", "test", record, views, **how)
-        said.append(predict(model, tested.votes, split.labels, split.keys, batch_size=3, start=tested.start))
-        assert tested.views == (views or 4)
-    assert tested.start == "blocks.1"
+    chosen = None if views is None else torch.arange(views) * 4 // views
+    found = []
+    for freeze in (None, "blocks.1"):
+        recipe = ViewRecipe(model=BACKBONE, freeze=freeze, vote_mirror=mirror)
+        method = ViewClassification(recipe, "mvcnn")
+        votes, _ = method.votes(model, split, chosen)
+        found.append(method.ask_votes(model, split, votes))
     for name in ("scores", "features"):
-        kept, plain = getattr(said[1], name), getattr(said[0], name)
+        kept, plain = getattr(found[1], name), getattr(found[0], name)
         between_shapes = plain.std(0).max()
         assert float((kept - plain).abs().max()) < 0.05 * float(between_shapes), name
 
 
 def test_only_the_stages_up_to_there_and_the_pictures_decide_what_is_kept(tmp_path):
     def files(model: MVCNN, split: PackedViews) -> int:
-        keep_activations(model, split, "blocks.1", mirror=False)
+        Activations(model, "blocks.1").of(split)
         return len(list((tmp_path / "home" / "cache" / "activations").glob("*.npy")))
 
     model, split = network(), bars(3, 1)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from geolearn.errors import InvalidInputError
-from geolearn.training.retrieval import MahalanobisMetric, precision_recall, rank, retrieval_map
+from geolearn.training.methods.retrieval import MahalanobisMetric, precision_recall, rank, retrieval_map
 
 
 def circle(*turns: float) -> torch.Tensor:

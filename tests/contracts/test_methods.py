@@ -1,0 +1,243 @@
+"""What every registered method promises, checked for each of them on a handful of shapes.
+
+A new method adds a line to `CASES`: a recipe and the shapes that it can learn by heart.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from geolearn.data import ShapeCollection, Store, VoxelAugment
+from geolearn.models import pretrained_names
+from geolearn.structures import VoxelGrid
+from geolearn.training.history import read_rows
+from geolearn.training.method import METHODS, Outcome
+from geolearn.training.methods.view_classification import ViewRecipe
+from geolearn.training.methods.voxel_autoencoding import AutoencoderRecipe
+from geolearn.training.methods.voxel_classification import VoxelRecipe
+from geolearn.training.recipes import Recipe, read_record
+from geolearn.training.runs import Run, train
+from geolearn.training.testing import evaluate, load_trained
+
+COUNT = 8
+
+
+def grids(side: int = 32) -> Store:
+    """Slabs and columns."""
+    values = torch.zeros(COUNT, side, side, side, dtype=torch.bool)
+    for number, grid in enumerate(values):
+        low = side // 4 + number // 2
+        across, up = (side // 2, side // 8) if number % 2 else (side // 6, side // 2)
+        grid[low : low + across, low : low + across, low : low + up] = True
+    shapes = [VoxelGrid(grid, torch.full((3,), -0.5), 1 / side) for grid in values]
+    return Store.of_shapes(shapes, torch.arange(COUNT) % 2, classes=("column", "slab"))
+
+
+def pictures() -> Store:
+    """Pictures with a bar, lying or standing."""
+    images = torch.rand(COUNT, 3, 1, 32, 32, generator=torch.Generator().manual_seed(0)) / 5
+    for number, views in enumerate(images):
+        part = views[:, :, :, 8 + number : 12 + number] if number % 2 else views[:, :, 8 + number : 12 + number]
+        part += 0.8
+    return Store.of_shapes(list(images), torch.arange(COUNT) % 2, classes=("lying", "standing"))
+
+
+@dataclass(frozen=True)
+class Case:
+    """How a method is tried.
+
+    Attributes:
+        by_heart: whether an outcome shows that the shapes are known by heart.
+        agrees: whether what is predicted of a shape is what a test of it alone gave.
+    """
+
+    model: str
+    recipe: Recipe
+    shapes: Callable[[], Store]
+    by_heart: Callable[[Outcome], bool]
+    agrees: Callable[[Any, Outcome], bool]
+
+
+def same_scores(prediction: Any, outcome: Outcome) -> bool:
+    return torch.equal(prediction.scores, outcome.predictions.scores[0])
+
+
+PLAIN = {"epochs": 24, "batch_size": COUNT, "ema_decay": 0.0}
+CASES: dict[str, Case] = {
+    "voxel_classification": Case(
+        "voxnet",
+        VoxelRecipe(augment=VoxelAugment(rotations=1, mirror=False, shift=0), votes=2, vote_mirror=True, **PLAIN),
+        grids,
+        lambda outcome: outcome.figures["class_accuracy"] == 100,
+        same_scores,
+    ),
+    "view_classification": Case(
+        "mvcnn",
+        ViewRecipe(model={"backbone": "test_efficientnet"}, learning_rate=5e-3, freeze_norms=False, **PLAIN),
+        pictures,
+        lambda outcome: outcome.figures["class_accuracy"] == 100,
+        same_scores,
+    ),
+    "voxel_autoencoding": Case(
+        "voxelvae",
+        AutoencoderRecipe(
+            model={"code_size": 4, "resolution": 16, "widths": (16, 16, 8)},
+            augment=VoxelAugment(rotations=1, mirror=False, shift=0),
+            resolution=16,
+            learning_rate=1e-2,
+            beta=0.01,
+            **(PLAIN | {"epochs": 120}),
+        ),
+        lambda: grids(16),
+        lambda outcome: outcome.figures["volume_iou"] > 0.6,
+        lambda prediction, outcome: prediction.volume_iou == float(outcome.predictions[0]),
+    ),
+}
+
+
+def collection(name: str) -> ShapeCollection:
+    store = CASES[name].shapes()
+    return ShapeCollection({"train": store, "val": store, "test": store}, name)
+
+
+def run_of(name: str, **changes: Any) -> Run:
+    case = CASES[name]
+    return replace(Run(case.model, name, "test", case.recipe, accelerator="cpu"), **changes)
+
+
+@cache
+def trained(name: str, folder: Path) -> Path:
+    """A run of a method, made once."""
+    if name == "view_classification":
+        pytest.importorskip("timm", reason="needs the extra [backbones]")
+    train(run_of(name), folder / name, data=collection(name), progress=False)
+    return folder / name
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    os.environ["GEOLEARN_HOME"] = str(folder / "home")
+    return folder
+
+
+def test_every_method_has_a_case():
+    assert set(CASES) == set(METHODS), "add the new method to CASES"
+
+
+SLEEPER = """
+import sys, time
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from test_methods import collection, run_of
+from geolearn.training.learner import Learner
+from geolearn.training.runs import train
+start = Learner.on_train_epoch_start
+def slowly(self):
+    if self.current_epoch == 2:
+        Path({folder!r}, "waiting").touch()
+        time.sleep(600)
+    start(self)
+Learner.on_train_epoch_start = slowly
+train(run_of({name!r}), Path({folder!r}), data=collection({name!r}), progress=False)
+"""
+SHARED = """
+import sys
+sys.path.insert(0, {tests!r})
+from dataclasses import replace
+from pathlib import Path
+from test_methods import collection, run_of
+from geolearn.training.runs import train
+if __name__ == "__main__":
+    run = run_of({name!r}, devices=2)
+    run = replace(run, recipe=replace(run.recipe, epochs=2))
+    train(run, Path({folder!r}), data=collection({name!r}), progress=False)
+"""
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+class TestEveryMethod:
+    def test_learns_a_tiny_set_by_heart_and_gives_every_figure(self, name, runs):
+        tested = evaluate(trained(name, runs), collection(name))
+        assert CASES[name].by_heart(tested.outcome), tested.outcome.figures
+        method = tested.trained.method
+        promised = {figure.name for figure in method.figures if figure.always}
+        assert promised <= set(tested.outcome.figures) <= {figure.name for figure in method.figures}
+        assert tested.outcome.samples == COUNT
+        json.dumps(tested.record)
+
+    def test_its_report_shows_its_figures(self, name, runs, tmp_path):
+        tested = evaluate(trained(name, runs), collection(name))
+        page = tested.write_report(tmp_path).read_text()
+        for figure in tested.trained.method.figures:
+            assert (figure.title in page) == (figure.name in tested.outcome.figures)
+        assert json.loads((tmp_path / "result.json").read_text()) == json.loads(json.dumps(tested.record))
+
+    def test_saved_and_loaded_it_answers_the_same(self, name, runs):
+        folder = trained(name, runs)
+        first, again = evaluate(folder, collection(name)), evaluate(folder / "model.safetensors", collection(name))
+        assert first.outcome.figures == again.outcome.figures
+        recipe = CASES[name].recipe
+        assert load_trained(folder).method.recipe == recipe
+
+    def test_predict_equals_test_on_the_same_shape(self, name, runs):
+        found = load_trained(trained(name, runs))
+        store = CASES[name].shapes()
+        one = ShapeCollection(
+            {"test": replace(store, keys=store.keys[:1], whole=store.keys[:1], targets=store.targets[:1])}
+        )
+        outcome = found.method.test(found.net, one, "test")
+        prediction = found.method.predict(found.net, store.source.load(store.keys[0]), found.classes)
+        assert CASES[name].agrees(prediction, outcome)
+        assert prediction.summary()
+        json.dumps(prediction.record())
+
+    def test_killed_and_resumed_it_ends_at_the_same_bits(self, name, runs, tmp_path):
+        whole, folder = trained(name, runs), tmp_path / "killed"
+        script = SLEEPER.format(tests=os.path.dirname(__file__), folder=str(folder), name=name)
+        child = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 240
+        while not (folder / "waiting").is_file() and child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert child.poll() is None, child.stderr.read().decode()
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
+        train(run_of(name), folder, data=collection(name), resume=True, progress=False)
+        expected, got = load_file(whole / "model.safetensors"), load_file(folder / "model.safetensors")
+        assert all(torch.equal(expected[key], got[key]) for key in expected)
+        assert [row["epoch"] for row in read_rows(folder / "metrics.csv")] == list(
+            range(len(read_rows(whole / "metrics.csv")))
+        )
+
+    def test_runs_under_two_processes(self, name, tmp_path):
+        script, folder = tmp_path / "two.py", tmp_path / "two"
+        script.write_text(SHARED.format(tests=os.path.dirname(__file__), folder=str(folder), name=name))
+        done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=400, check=False)
+        assert done.returncode == 0, done.stderr
+        assert (folder / "model.safetensors").is_file()
+        assert json.loads((folder / "result.json").read_text())["epochs"] == 2
+
+    def test_its_recipe_comes_back_from_json(self, name):
+        recipe = CASES[name].recipe
+        assert read_record(type(recipe), json.loads(json.dumps(run_of(name).record()["recipe"]))) == recipe
+
+
+@pytest.mark.parametrize("name", pretrained_names())
+def test_shipped_weights_say_how_they_were_trained(name):
+    if name.startswith("mvcnn"):
+        pytest.importorskip("timm", reason="needs the extra [backbones]")
+    found = load_trained(name)
+    assert found.record["method"] == found.method.recipe.method
+    assert found.record["input"] == repr(found.method.representation())
