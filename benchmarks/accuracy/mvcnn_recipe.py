@@ -84,17 +84,17 @@ def measure(run: Run, recipe: ViewRecipe, fold: int, folder: Path) -> dict[str, 
         train(run, folder, data=data, resume=(folder / "config.json").is_file(), progress=False)
     model, _ = load_model(folder / "model.safetensors")
 
-    def say(part: PackedViews) -> Predictions:
+    def predict_part(part: PackedViews) -> Predictions:
         votes = voting_activations(part, mirror)
         return predict(model, list(votes)[: 1 + recipe.vote_mirror], part.labels, part.keys, start=stage)
 
-    said = say(asked)
-    trained = say(learned)
+    predictions = predict_part(asked)
+    trained = predict_part(learned)
     metric = MahalanobisMetric.fit(trained.features, trained.labels)
     return {
-        "instance_accuracy": classification_report(said, split.classes)["instance_accuracy"],
-        "retrieval_map": retrieval_map(said.features, said.labels),
-        "retrieval_map_metric": retrieval_map(metric(said.features), said.labels),
+        "instance_accuracy": classification_report(predictions, split.classes)["instance_accuracy"],
+        "retrieval_map": retrieval_map(predictions.features, predictions.labels),
+        "retrieval_map_metric": retrieval_map(metric(predictions.features), predictions.labels),
     }
 
 

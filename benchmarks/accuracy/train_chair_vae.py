@@ -127,10 +127,10 @@ def main() -> None:
             ious = {"seen": reconstruction_iou(training.vae, chairs.select(list(range(100))))}
             if held_out is not None:
                 ious["unseen"] = reconstruction_iou(training.vae, held_out)
-            said = ", ".join(f"{name} {iou:.3f}" for name, iou in ious.items())
+            agreement = ", ".join(f"{name} {iou:.3f}" for name, iou in ious.items())
             print(
                 f"epoch {training.done}/{arguments.epochs}: {cells:.0f} nats for the cells, {code:.1f} for the code; "
-                f"IoU of reconstructions {said}; {training.seconds:.0f} s",
+                f"IoU of reconstructions {agreement}; {training.seconds:.0f} s",
                 flush=True,
             )
             training.save(checkpoint, settings)

@@ -71,14 +71,14 @@ class Render:
             self._check(folder)
         rich = require("rich.progress", extra="data")
         console = require("rich.console", extra="data").Console(stderr=True)
-        said = []
+        messages = []
         with rich.Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
             bar = progress.add_task("rendering", total=len(folders) * (3 if self.turntable else 2))
             for path, folder in zip(self.meshes, folders, strict=True):
                 for message in self._render(path, folder, render):
                     progress.advance(bar)
-                    said += [message] if message else []
-        print("\n".join(said))
+                    messages += [message] if message else []
+        print("\n".join(messages))
         return 0
 
     def _folders(self) -> list[Path]:

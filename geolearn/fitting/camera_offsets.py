@@ -64,7 +64,7 @@ class CameraOffsets:
 
 
 @torch.no_grad()
-def settled(mesh: Mesh, cameras: Cameras, given: Cameras) -> tuple[Mesh, Cameras]:
+def align_to_given(mesh: Mesh, cameras: Cameras, given: Cameras) -> tuple[Mesh, Cameras]:
     """The same pictures in the world that brings moved cameras closest to the given ones.
 
     Images do not change when mesh and cameras are turned, moved and scaled together: x' = s G x + b turns poses (R, t)

@@ -19,7 +19,7 @@ ROUNDS = 2
 FACES, STEPS, RATE = 1500, 140, 0.02
 
 
-def pulled_together(targets: Targets, generator: torch.Generator) -> tuple[Mesh, Cameras]:
+def initial_cameras(targets: Targets, generator: torch.Generator) -> tuple[Mesh, Cameras]:
     """Cameras that agree with the masks far better than uncertain ones, and their visual hull.
 
     The hull of uncertain cameras lacks whatever one of them misses. So masks are grown first, and shape and cameras
@@ -41,7 +41,7 @@ def pulled_together(targets: Targets, generator: torch.Generator) -> tuple[Mesh,
     outlines = replace(targets, pictures=None, kind="none")
     mesh = Mesh(torch.zeros(0, 3), torch.zeros(0, 3, dtype=torch.int64))
     for number in range(ROUNDS):
-        mesh = visual_hull_mesh(grown(targets.masks, SLACK * shorter / 2**number), cameras, HULL)
+        mesh = visual_hull_mesh(dilate_masks(targets.masks, SLACK * shorter / 2**number), cameras, HULL)
         frame = Frame.around(mesh)
         descent = MeshDescent(
             frame.into(mesh),
@@ -60,7 +60,7 @@ def pulled_together(targets: Targets, generator: torch.Generator) -> tuple[Mesh,
         return mesh, cameras
 
 
-def grown(masks: Float[Tensor, "N H W"], pixels: float) -> Float[Tensor, "N H W"]:
+def dilate_masks(masks: Float[Tensor, "N H W"], pixels: float) -> Float[Tensor, "N H W"]:
     """Masks that reach so many pixels farther, in a square around every pixel."""
     reach = round(pixels)
     return torch.nn.functional.max_pool2d(masks[:, None], 2 * reach + 1, 1, reach)[:, 0]

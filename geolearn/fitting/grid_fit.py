@@ -81,7 +81,7 @@ def fit_grid(  # type: ignore[reportInconsistentOverload]  # options of the over
     resolution = resolution if first is None else first.resolution
     batch = batch_of(views, PIXELS_PER_CELL * resolution)
     if first is None:
-        origin, voxel_size = _frame(batch, box, resolution)
+        origin, voxel_size = _find_frame(batch, box, resolution)
     else:
         origin, voxel_size = first.origin.detach().cpu(), first.voxel_size
     rays = rays_through(batch.cameras, resolution, origin, voxel_size)
@@ -90,7 +90,7 @@ def fit_grid(  # type: ignore[reportInconsistentOverload]  # options of the over
         odds = torch.where(inside, SURE, -SURE)
     else:
         grids = [start] if isinstance(start, VoxelGrid) else list(start)
-        odds = torch.logit(_stacked(grids, batch, origin, voxel_size).clamp(0.05, 0.95))
+        odds = torch.logit(_stack(grids, batch, origin, voxel_size).clamp(0.05, 0.95))
     generator = generator or torch.Generator().manual_seed(0)
     descent = Descent(len(batch.cameras), views_per_step, steps, generator, progress)
     odds = descend_grid(odds, batch, rays, descent, steps=steps, rate=rate, smoothness=smoothness, phase=0)
@@ -168,7 +168,7 @@ def least_mask(
     pixels, depth = batch.cameras.project(origin + (cells + 0.5) * voxel_size)
     where = 2 * pixels / pixels.new_tensor([batch.size[1], batch.size[0]]) - 1
     known = (where.abs() <= 1).all(-1) & (depth > 0)
-    masks = _blurred(batch.masks, blur)
+    masks = _blur(batch.masks, blur)
     least = torch.ones(len(batch), len(cells))
     for view in range(len(batch.cameras)):
         looked_up = torch.nn.functional.grid_sample(
@@ -178,7 +178,7 @@ def least_mask(
     return least.reshape(len(batch), 1, *(resolution,) * 3)
 
 
-def _blurred(masks: Tensor, deviation: float) -> Tensor:
+def _blur(masks: Tensor, deviation: float) -> Tensor:
     """Convolved with a Gaussian, continued at the border by its last pixels."""
     if deviation <= 0:
         return masks
@@ -191,7 +191,7 @@ def _blurred(masks: Tensor, deviation: float) -> Tensor:
     return torch.nn.functional.conv2d(flat, weights.reshape(1, 1, -1, 1)).reshape(masks.shape)
 
 
-def _frame(batch: SilhouetteBatch, box: Tensor | None, resolution: int) -> tuple[Tensor, float]:
+def _find_frame(batch: SilhouetteBatch, box: Tensor | None, resolution: int) -> tuple[Tensor, float]:
     """Corner and cell size of the cube around the box of all shapes."""
     if box is None:
         low, high = object_box(batch.masks.amax(0), batch.cameras)
@@ -203,7 +203,7 @@ def _frame(batch: SilhouetteBatch, box: Tensor | None, resolution: int) -> tuple
     return (low + high) / 2 - side / 2, side / resolution
 
 
-def _stacked(grids: list[VoxelGrid], batch: SilhouetteBatch, origin: Tensor, voxel_size: float) -> Tensor:
+def _stack(grids: list[VoxelGrid], batch: SilhouetteBatch, origin: Tensor, voxel_size: float) -> Tensor:
     if len(grids) != len(batch):
         raise InvalidInputError(f"start: expected {len(batch)} grids, one per shape, got {len(grids)}")
     for grid in grids:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from geolearn.errors import InvalidInputError
-from geolearn.fitting.decoded_shapes import DecodedGrids, DecodedMeshes, decoded, evaluating, size_of_codes
+from geolearn.fitting.decoded_shapes import DecodedGrids, DecodedMeshes, decode_shapes, evaluation_mode, size_of_codes
 from geolearn.fitting.descent import Descent, Objective
 from geolearn.fitting.grid_fit import descend_grid
 from geolearn.fitting.result import FitResult, Step
@@ -89,9 +89,9 @@ def fit_latent(  # type: ignore[reportInconsistentOverload]  # options of the ov
         )
     generator = generator or torch.Generator().manual_seed(0)
     code_size = size_of_codes(decoder)
-    with evaluating(decoder):
+    with evaluation_mode(decoder):
         with torch.no_grad():
-            example = decoded(decoder, torch.zeros(1, code_size))
+            example = decode_shapes(decoder, torch.zeros(1, code_size))
         shapes = DecodedGrids(decoder, example) if isinstance(example, Tensor) else DecodedMeshes()
         batch = batch_of(views, shapes.longest)
         shapes.see(batch)
@@ -110,7 +110,7 @@ def fit_latent(  # type: ignore[reportInconsistentOverload]  # options of the ov
         settle = problem.objective(SOFTNESS[1], 1)
         codes = descent.stage(codes, settle, steps=steps - searching, rate=rate, phase=1)
         with torch.no_grad():
-            found = decoded(decoder, codes)
+            found = decode_shapes(decoder, codes)
     if refine and isinstance(shapes, DecodedGrids) and isinstance(found, Tensor):
         odds = torch.logit(found.float().clamp(SURE, 1 - SURE))
         odds = descend_grid(
@@ -144,7 +144,7 @@ class _Problem:
         """Of codes (B * starts, D), those of a shape one after another."""
 
         def measure(codes: Tensor, chosen: list[int]) -> Objective:
-            drawn = self.shapes.drawn(decoded(self.decoder, codes), chosen, softness)  # type: ignore[arg-type]
+            drawn = self.shapes.draw_silhouettes(decode_shapes(self.decoder, codes), chosen, softness)  # type: ignore[arg-type]
             masks = self.batch.masks[:, chosen].repeat_interleave(starts, 0)
             loss = (drawn - masks).abs().mean((1, 2, 3)) + self._unlikeliness(codes)
             return Objective(loss, mask_agreement(drawn.detach(), masks))
@@ -156,7 +156,7 @@ class _Problem:
         """For every shape the `starts` best of 0 and `draws` random codes."""
         size = size_of_codes(self.decoder)
         codes = torch.cat([torch.zeros(1, size), torch.randn(draws, size, generator=generator)])
-        drawn = self.shapes.drawn(decoded(self.decoder, codes), self.everything, SOFTNESS[0])  # type: ignore[arg-type]
+        drawn = self.shapes.draw_silhouettes(decode_shapes(self.decoder, codes), self.everything, SOFTNESS[0])  # type: ignore[arg-type]
         misses = torch.stack([(drawn - masks).abs().mean((1, 2, 3)) for masks in self.batch.masks])
         order = (misses + self._unlikeliness(codes)).topk(starts, largest=False).indices
         return codes[order.flatten()]

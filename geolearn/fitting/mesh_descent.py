@@ -11,7 +11,7 @@ import torch
 from geolearn.fitting.camera_offsets import CameraOffsets
 from geolearn.fitting.frame import pixel_side
 from geolearn.fitting.metrics import coverage_iou
-from geolearn.fitting.pace import Turns, falling
+from geolearn.fitting.pace import Turns, cosine_decay
 from geolearn.fitting.parametrisation import SmoothParametrisation
 from geolearn.fitting.result import Step
 from geolearn.fitting.schedule import Phase
@@ -76,7 +76,7 @@ class MeshDescent:
             phase = self.phases[self._number]
             scaled = self.targets.at(phase.size)
             if self._coordinates is None:
-                self.mesh = remeshed(self.mesh, phase, scaled.cameras)
+                self.mesh = remesh_for_phase(self.mesh, phase, scaled.cameras)
             self._parametrisation = SmoothParametrisation(self.mesh.faces, len(self.mesh.verts), phase.smoothness)
             if self._coordinates is None:
                 self._coordinates = self._parametrisation.encode(self.mesh.verts).requires_grad_()
@@ -86,7 +86,7 @@ class MeshDescent:
             while self._done < phase.steps:
                 self._step(phase, scaled, self._parametrisation, self._coordinates, optimiser)
                 after_step(self.history[-1])
-            self.mesh = self._before = unfold(self._decoded())
+            self.mesh = self._before = unfold(self._decode())
             self._number, self._done = self._number + 1, 0
             self._coordinates, self._parametrisation, self._moments = None, None, {}
             self._kept = self._state()
@@ -94,7 +94,7 @@ class MeshDescent:
     def keep_the_better(self) -> None:
         """After an interrupt: the mesh as it is, or that of the phase before if that fits all views better."""
         if self._number < len(self.phases):
-            phase, self.mesh = self.phases[self._number], self._decoded()
+            phase, self.mesh = self.phases[self._number], self._decode()
             if self._mean_loss(self._before, phase) < self._mean_loss(self.mesh, phase):
                 self.mesh = self._before
             self.mesh = unfold(self.mesh)
@@ -145,10 +145,10 @@ class MeshDescent:
         coordinates: Tensor,
         optimiser: UniformAdam,
     ) -> None:
-        optimiser.param_groups[0]["lr"] = phase.rate * falling(self._done / phase.steps)
+        optimiser.param_groups[0]["lr"] = phase.rate * cosine_decay(self._done / phase.steps)
         optimiser.zero_grad()
         chosen = self._turns.next()
-        seen = self._seen(scaled, chosen)
+        seen = self._select_seen(scaled, chosen)
         mesh = replace(self.mesh, verts=parametrisation.decode(coordinates))
         loss, iou = view_loss(mesh, seen, phase, self._weight)
         loss.backward()
@@ -162,7 +162,7 @@ class MeshDescent:
         self._kept = self._state()
 
     @torch.no_grad()
-    def _decoded(self) -> Mesh:
+    def _decode(self) -> Mesh:
         """The mesh that the coordinates stand for."""
         if self._parametrisation is None or self._coordinates is None:
             return self.mesh
@@ -173,12 +173,12 @@ class MeshDescent:
         scaled = self.targets.at(phase.size)
         total = 0.0
         for view in range(len(scaled.masks)):
-            total += float(view_loss(mesh, self._seen(scaled, [view]), phase, self._weight)[0])
+            total += float(view_loss(mesh, self._select_seen(scaled, [view]), phase, self._weight)[0])
         return total
 
-    def _seen(self, scaled: Targets, chosen: list[int]) -> Targets:
+    def _select_seen(self, scaled: Targets, chosen: list[int]) -> Targets:
         """Some of the views, by their cameras as they are now."""
-        seen = scaled.chosen(chosen)
+        seen = scaled.select(chosen)
         return seen if self._offsets is None else replace(seen, cameras=self._offsets.cameras(chosen))
 
     def _state(self) -> dict[str, Any]:
@@ -223,7 +223,7 @@ def _picture_loss(mesh: Mesh, targets: Targets, size: tuple[int, int]) -> Tensor
     return difference.abs().mean(1).sum() / targets.masks.numel()
 
 
-def remeshed(mesh: Mesh, phase: Phase, cameras: Cameras) -> Mesh:
+def remesh_for_phase(mesh: Mesh, phase: Phase, cameras: Cameras) -> Mesh:
     """With as many faces as the phase asks for, if the mesh is closed."""
     mesh = replace(mesh, verts=mesh.verts.detach())
     if phase.faces is None or not is_closed(mesh):

@@ -9,8 +9,8 @@ from dataclasses import replace
 import torch
 
 from geolearn.errors import InvalidInputError
-from geolearn.fitting.camera_offsets import settled
-from geolearn.fitting.camera_refinement import pulled_together
+from geolearn.fitting.camera_offsets import align_to_given
+from geolearn.fitting.camera_refinement import initial_cameras
 from geolearn.fitting.checkpoint import Checkpoint
 from geolearn.fitting.frame import Frame
 from geolearn.fitting.hull import visual_hull_mesh
@@ -97,7 +97,7 @@ def fit_mesh(
         world = start.to("cpu")
         _check_seen(world, targets)
     elif refine_cameras:
-        world, cameras = pulled_together(targets, torch.Generator().manual_seed(0))
+        world, cameras = initial_cameras(targets, torch.Generator().manual_seed(0))
         targets = replace(targets, cameras=cameras)
     else:
         world = visual_hull_mesh(targets.masks, given)
@@ -134,7 +134,7 @@ def fit_mesh(
         descent.keep_the_better()
     mesh, cameras = descent.mesh, given
     if refine_cameras:
-        mesh, cameras = settled(mesh, descent.cameras, frame.cameras(given))
+        mesh, cameras = align_to_given(mesh, descent.cameras, frame.cameras(given))
         cameras = frame.world_cameras(cameras)
     mesh = frame.out_of(mesh)
     metrics = silhouette_iou(mesh, targets.masks, cameras) | soundness(mesh)

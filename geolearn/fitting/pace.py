@@ -33,7 +33,7 @@ class Turns:
         return sorted(chosen)
 
 
-def falling(share: float) -> float:
+def cosine_decay(share: float) -> float:
     """From 1 to 0.05 along half a cosine, as `share` of the steps goes from 0 to 1."""
     return LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * share)) / 2
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from geolearn.errors import InvalidInputError
 from geolearn.fitting import FitResult, Step, coarse_to_fine, fit_latent, fit_mesh, silhouette_iou, soundness
-from geolearn.fitting.decoded_shapes import decoded, size_of_codes
+from geolearn.fitting.decoded_shapes import decode_shapes, size_of_codes
 from geolearn.fitting.report import write_fit
 from geolearn.fitting.targets import masks_of, targets_from
 from geolearn.models import find_weights, load_model
@@ -82,7 +82,7 @@ def run_fit(
             )
         decoder = load_decoder(settings.decoder)
         folder.mkdir(parents=True, exist_ok=True)
-        result = as_mesh(fit_latent(decoder, views, **shared, **options), decoder, views)
+        result = convert_to_mesh(fit_latent(decoder, views, **shared, **options), decoder, views)
         record["images"] = "none"
     else:
         folder.mkdir(parents=True, exist_ok=True)
@@ -119,7 +119,7 @@ def load_decoder(run_or_weights: PathLike) -> nn.Module:
     return model
 
 
-def as_mesh(result: FitResult, decoder: nn.Module, views: Views) -> FitResult:
+def convert_to_mesh(result: FitResult, decoder: nn.Module, views: Views) -> FitResult:
     """The fit of a decoder as a mesh, with the figures of a mesh; what it began with is the shape of the code 0.
 
     Opacities are cut where the outline agrees best with the masks (metric `level`): half-opaque cells cast a shadow,
@@ -129,7 +129,7 @@ def as_mesh(result: FitResult, decoder: nn.Module, views: Views) -> FitResult:
         InvalidInputError: opacities without a surface.
     """
     with torch.no_grad():
-        mean = decoded(decoder, torch.zeros(1, size_of_codes(decoder)))
+        mean = decode_shapes(decoder, torch.zeros(1, size_of_codes(decoder)))
     targets = targets_from(views, "none")
 
     def agreement(mesh: Mesh) -> dict[str, float]:

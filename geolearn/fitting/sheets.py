@@ -23,12 +23,12 @@ def before_after_sheet(views: Views, start: Mesh | None, mesh: Mesh, columns: in
     some = views[chosen]
     factor = max(1, LARGEST // max(some.cameras.height, some.cameras.width))  # of small pictures, to see what is there
     size = (factor * some.cameras.height, factor * some.cameras.width)
-    rows = [torch.nn.functional.interpolate(_shown(some), size=size)]
+    rows = [torch.nn.functional.interpolate(_show_masked(some), size=size)]
     for shape in (start, mesh):
         if shape is not None:
             light = render_views(shape, some.cameras, size, "smooth", background=BACKGROUND)
             rows.append(light.expand(-1, 3, -1, -1))
-    return contact_sheet(_small(torch.cat(rows)), len(chosen), background=1.0)
+    return contact_sheet(_shrink(torch.cat(rows)), len(chosen), background=1.0)
 
 
 def silhouette_errors(
@@ -54,7 +54,7 @@ def silhouette_errors(
 def error_sheet(pictures: Float[Tensor, "N 3 h w"], agreement: list[float], count: int = 12) -> Float[Tensor, "3 H W"]:
     """The worst views first."""
     order = sorted(range(len(agreement)), key=lambda number: agreement[number])[:count]
-    return contact_sheet(_small(pictures[order]), min(6, len(order)), background=1.0)
+    return contact_sheet(_shrink(pictures[order]), min(6, len(order)), background=1.0)
 
 
 def turntable(
@@ -71,7 +71,7 @@ def turntable(
     verts = (mesh.verts.detach() - (low + high) / 2) / (high - low).norm() * math.sqrt(3)
     turned = Mesh(verts @ z_up.T, mesh.faces)
     cameras = camera_rig("ring", count=frames, size=size, elevation_rad=math.radians(20))
-    return _light(turned, cameras, colours)
+    return _render_light(turned, cameras, colours)
 
 
 def up_of(cameras: Cameras) -> Float[Tensor, " 3"]:
@@ -80,7 +80,7 @@ def up_of(cameras: Cameras) -> Float[Tensor, " 3"]:
     return mean / mean.norm() if float(mean.norm()) > 0.1 else mean.new_tensor([0.0, 0.0, 1.0])
 
 
-def _light(mesh: Mesh, cameras: Cameras, colours: Tensor | None = None) -> Tensor:
+def _render_light(mesh: Mesh, cameras: Cameras, colours: Tensor | None = None) -> Tensor:
     light = render_views(mesh, cameras, shading="smooth", background=BACKGROUND)
     if colours is None:
         return light.expand(-1, 3, -1, -1)
@@ -89,7 +89,7 @@ def _light(mesh: Mesh, cameras: Cameras, colours: Tensor | None = None) -> Tenso
     return torch.where(face[:, None] >= 0, seen * (light + 0.1), BACKGROUND)
 
 
-def _shown(views: Views) -> Tensor:
+def _show_masked(views: Views) -> Tensor:
     """The pictures, before a plain background where there are masks."""
     images = views.images[:, :3] if views.images.shape[1] >= 3 else views.images[:, :1].expand(-1, 3, -1, -1)
     if views.masks is None:
@@ -98,7 +98,7 @@ def _shown(views: Views) -> Tensor:
     return images * masks + BACKGROUND * (1 - masks)
 
 
-def _small(pictures: Tensor) -> Tensor:
+def _shrink(pictures: Tensor) -> Tensor:
     height, width = pictures.shape[-2:]
     factor = LARGEST / max(height, width)
     if factor >= 1:

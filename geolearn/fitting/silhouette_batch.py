@@ -52,7 +52,7 @@ def batch_of(views: Views | Sequence[Views], longest: int | None = None) -> Silh
                 f"views: shapes that are fitted side by side are seen by the same cameras, and all in sight, but shape "
                 f"{number} has others than shape 0; fit them one by one"
             )
-    size = _limited((first.cameras.height, first.cameras.width), longest)
+    size = _limit_size((first.cameras.height, first.cameras.width), longest)
     masks = torch.stack([target.at(size).masks for target in targets])
     return SilhouetteBatch(masks, _resized(first, size))
 
@@ -71,7 +71,7 @@ def _same_cameras(one: Cameras, other: Cameras) -> bool:
     )
 
 
-def _limited(size: tuple[int, int], longest: int | None) -> tuple[int, int]:
+def _limit_size(size: tuple[int, int], longest: int | None) -> tuple[int, int]:
     if longest is None or max(size) <= longest:
         return size
     return max(1, round(size[0] * longest / max(size))), max(1, round(size[1] * longest / max(size)))
