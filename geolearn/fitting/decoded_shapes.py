@@ -1,4 +1,4 @@
-"""What a decoder makes of codes, checked against its contract (`geolearn.models.decoders`), and its silhouettes."""
+"""The shapes that a decoder gives, checked against its contract (`geolearn.models.decoders`), and their silhouettes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,7 +46,7 @@ def size_of_codes(decoder: nn.Module) -> int:
 
 
 def decode_shapes(decoder: nn.Module, codes: Float[Tensor, "B D"]) -> Tensor | MeshBatch:
-    """The shapes of codes.
+    """Decode codes into shapes.
 
     Raises:
         InvalidInputError: neither opacities (B, 1, R, R, R) nor B meshes.

@@ -1,4 +1,4 @@
-"""The loop that grids and codes share: a few views a step, a rate that falls, a record of every step, an honest end."""
+"""The loop that fits of grids and codes share: a few views per step, a falling rate, a record of every step."""
 
 import time
 from collections.abc import Callable

@@ -9,8 +9,10 @@ from torch.nn.functional import softplus
 from geolearn.errors import InvalidInputError
 from geolearn.fitting.descent import Descent, Objective
 from geolearn.fitting.hull import object_box
+from geolearn.fitting.metrics import coverage_iou
+from geolearn.fitting.picture_samples import is_in_picture, sample_pictures
 from geolearn.fitting.result import FitResult, Step
-from geolearn.fitting.silhouette_batch import SilhouetteBatch, batch_of, mask_agreement
+from geolearn.fitting.silhouette_batch import SilhouetteBatch, batch_of
 from geolearn.losses.grids import total_variation_loss
 from geolearn.render.ray_sums import RaySums
 from geolearn.structures import Cameras, Views, VoxelGrid
@@ -99,7 +101,8 @@ def fit_grid(  # type: ignore[reportInconsistentOverload]  # options of the over
         metrics = grid_metrics(softplus(odds[number, None]), batch.masks[number, None], rays)
         metrics["seconds"] = descent.elapsed()
         grid = VoxelGrid(torch.sigmoid(odds[number, 0]), origin, voxel_size)
-        results.append(FitResult(grid, None, descent.history(number), metrics, *descent.verdict(number)))
+        targets = batch.targets[number]
+        results.append(FitResult(grid, None, descent.history(number), metrics, *descent.verdict(number), targets))
     return results[0] if isinstance(views, Views) else results
 
 
@@ -119,7 +122,7 @@ def descend_grid(
     def objective(odds: Tensor, chosen: list[int]) -> Objective:
         drawn, masks = rays.silhouettes(softplus(odds), chosen), batch.masks[:, chosen]
         loss = (drawn - masks).abs().mean((1, 2, 3)) + smoothness * total_variation_loss(torch.sigmoid(odds))
-        return Objective(loss, mask_agreement(drawn.detach(), masks))
+        return Objective(loss, coverage_iou(drawn.detach(), masks))
 
     return descent.stage(odds, objective, steps=steps, rate=rate, phase=phase)
 
@@ -130,8 +133,8 @@ def grid_metrics(
     """`iou`, both cut at 1/2, and `coverage_iou` of silhouettes with masks, over all views."""
     drawn = rays.silhouettes(thickness, list(range(len(rays))))
     return {
-        "iou": float(mask_agreement((drawn >= 0.5).float(), (masks >= 0.5).float()).mean()),
-        "coverage_iou": float(mask_agreement(drawn, masks).mean()),
+        "iou": float(coverage_iou((drawn >= 0.5).float(), (masks >= 0.5).float()).mean()),
+        "coverage_iou": float(coverage_iou(drawn, masks).mean()),
     }
 
 
@@ -166,15 +169,11 @@ def least_mask(
     """The least of the blurred masks at the projections of the centres of the cells; 1 where no picture shows them."""
     cells = torch.cartesian_prod(*[torch.arange(resolution)] * 3)
     pixels, depth = batch.cameras.project(origin + (cells + 0.5) * voxel_size)
-    where = 2 * pixels / pixels.new_tensor([batch.size[1], batch.size[0]]) - 1
-    known = (where.abs() <= 1).all(-1) & (depth > 0)
+    known = is_in_picture(pixels, depth, *batch.size)
     masks = _blur(batch.masks, blur)
     least = torch.ones(len(batch), len(cells))
     for view in range(len(batch.cameras)):
-        looked_up = torch.nn.functional.grid_sample(
-            masks[None, :, view], where[view][None, None].clamp(-2, 2), padding_mode="border", align_corners=False
-        )[0, :, 0]
-        least = torch.where(known[view], least.minimum(looked_up), least)
+        least = torch.where(known[view], least.minimum(sample_pictures(masks[:, view], pixels[view])), least)
     return least.reshape(len(batch), 1, *(resolution,) * 3)
 
 

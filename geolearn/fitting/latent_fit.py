@@ -10,8 +10,9 @@ from geolearn.errors import InvalidInputError
 from geolearn.fitting.decoded_shapes import DecodedGrids, DecodedMeshes, decode_shapes, evaluation_mode, size_of_codes
 from geolearn.fitting.descent import Descent, Objective
 from geolearn.fitting.grid_fit import descend_grid
+from geolearn.fitting.metrics import coverage_iou
 from geolearn.fitting.result import FitResult, Step
-from geolearn.fitting.silhouette_batch import SilhouetteBatch, batch_of, mask_agreement
+from geolearn.fitting.silhouette_batch import SilhouetteBatch, batch_of
 from geolearn.structures import Views
 from geolearn.typing import Float, Tensor
 
@@ -49,7 +50,7 @@ def fit_latent(  # type: ignore[reportInconsistentOverload]  # options of the ov
     D is the decoder, S its silhouettes: along rays through solid cells for opacities (`RaySums`), soft ones for meshes
     (`render_silhouette`). The code 0 and `draws` random ones are compared with the masks; the `starts` best are moved
     by Adam for a third of the steps, then the best of them for the rest. The prior keeps the shape plausible where the
-    views say little. With many views the masks know more than the decoder can say: a free refinement (`refine`) then
+    views do not constrain it. Many views show more than the decoder can express: a free refinement (`refine`) then
     moves the opacities of the cells themselves, as `fit_grid` does, from where the decoder left them.
 
     Args:
@@ -129,12 +130,13 @@ def fit_latent(  # type: ignore[reportInconsistentOverload]  # options of the ov
         shape, metrics = shapes.outcome(found, number)  # type: ignore[arg-type]
         metrics["code_norm"] = float(codes[number].square().mean().sqrt())
         metrics["seconds"] = descent.elapsed()
-        results.append(FitResult(shape, codes[number], descent.history(number), metrics, *descent.verdict(number)))
+        course, verdict = descent.history(number), descent.verdict(number)
+        results.append(FitResult(shape, codes[number], course, metrics, *verdict, batch.targets[number]))
     return results[0] if isinstance(views, Views) else results
 
 
 class _Problem:
-    """What codes are judged by."""
+    """The objective of the codes."""
 
     def __init__(self, decoder: nn.Module, shapes: DecodedGrids | DecodedMeshes, batch: SilhouetteBatch, prior: float):
         self.decoder, self.shapes, self.batch, self.prior = decoder, shapes, batch, prior
@@ -147,7 +149,7 @@ class _Problem:
             drawn = self.shapes.draw_silhouettes(decode_shapes(self.decoder, codes), chosen, softness)  # type: ignore[arg-type]
             masks = self.batch.masks[:, chosen].repeat_interleave(starts, 0)
             loss = (drawn - masks).abs().mean((1, 2, 3)) + self._unlikeliness(codes)
-            return Objective(loss, mask_agreement(drawn.detach(), masks))
+            return Objective(loss, coverage_iou(drawn.detach(), masks))
 
         return measure
 

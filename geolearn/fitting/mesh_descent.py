@@ -1,4 +1,4 @@
-"""The descent of `fit_mesh`: phase after phase, step after step, in a state that can be kept and gone on from."""
+"""The descent of `fit_mesh`: phase after phase, step after step, in a state that can be saved and resumed."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ CAMERA_RATE = 0.2  # of cameras, radians and sides of the object, as a part of t
 
 
 class MeshDescent:
-    """A mesh on its way to the targets, in the frame of the fit.
+    """A mesh that descends towards the targets, in the frame of the fit.
 
     Args:
         mesh, targets: in the frame.
@@ -112,7 +112,7 @@ class MeshDescent:
         return self._spent + time.perf_counter() - self._began
 
     def state(self) -> dict[str, Array]:
-        """All that the fit goes on from, as it was after the last whole step."""
+        """All that a resumed fit needs, as it was after the last whole step."""
         return {name: np.asarray(value) for name, value in self._kept.items()} | {
             "history": np.array(self.history[: self._kept["steps"]], np.float64).reshape(-1, len(Step._fields)),
             "seconds": np.float64(self.seconds()),
@@ -163,7 +163,7 @@ class MeshDescent:
 
     @torch.no_grad()
     def _decode(self) -> Mesh:
-        """The mesh that the coordinates stand for."""
+        """The mesh of the current coordinates."""
         if self._parametrisation is None or self._coordinates is None:
             return self.mesh
         return replace(self.mesh, verts=self._parametrisation.decode(self._coordinates))
@@ -177,7 +177,7 @@ class MeshDescent:
         return total
 
     def _select_seen(self, scaled: Targets, chosen: list[int]) -> Targets:
-        """Some of the views, by their cameras as they are now."""
+        """Some of the views, with their current cameras."""
         seen = scaled.select(chosen)
         return seen if self._offsets is None else replace(seen, cameras=self._offsets.cameras(chosen))
 
@@ -206,7 +206,7 @@ def view_loss(mesh: Mesh, targets: Targets, phase: Phase, picture_weight: float)
     loss = silhouette_l1_loss(silhouettes, targets.masks)
     if picture_weight > 0:
         loss = loss + picture_weight * _picture_loss(mesh, targets, phase.size)
-    return loss, coverage_iou(silhouettes.detach(), targets.masks)
+    return loss, float(coverage_iou(silhouettes.detach(), targets.masks))
 
 
 def _picture_loss(mesh: Mesh, targets: Targets, size: tuple[int, int]) -> Tensor:

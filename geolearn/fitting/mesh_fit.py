@@ -17,6 +17,7 @@ from geolearn.fitting.hull import visual_hull_mesh
 from geolearn.fitting.mesh_descent import MeshDescent
 from geolearn.fitting.metrics import silhouette_iou, soundness
 from geolearn.fitting.pace import standstill
+from geolearn.fitting.picture_samples import is_in_picture
 from geolearn.fitting.result import FitResult, Step
 from geolearn.fitting.schedule import Phase, coarse_to_fine
 from geolearn.fitting.targets import Targets, targets_from
@@ -44,7 +45,7 @@ def fit_mesh(
 
     It starts from the visual hull (`visual_hull_mesh`), moves vertices through `SmoothParametrisation` by `UniformAdam`
     and remeshes at the beginning of every phase of the schedule, from coarse to fine. Every step sees a few of the
-    views, in an order drawn anew in every pass over them, so time and memory per step do not depend on their number.
+    views, in a new random order in every pass, so time and memory per step do not depend on the number of views.
     Silhouettes alone cannot show concavities; with normals they appear, but deep ones come out too shallow, and sharp
     corners are rounded by about the edge length of the last phase. Faces that a phase leaves folded or without area are
     smoothed away (`unfold`).
@@ -141,7 +142,15 @@ def fit_mesh(
     metrics["seconds"] = descent.seconds()
     converged, message = _verdict(descent.history, phases, stopped)
     return FitResult(
-        mesh, None, tuple(descent.history), metrics, converged, message, world, cameras if refine_cameras else None
+        mesh,
+        None,
+        tuple(descent.history),
+        metrics,
+        converged,
+        message,
+        targets=replace(targets, cameras=given),
+        start=world,
+        cameras=cameras if refine_cameras else None,
     )
 
 
@@ -151,9 +160,7 @@ def _check_seen(start: Mesh, targets: Targets) -> None:
         InvalidInputError: no camera has a vertex of the start in its picture.
     """
     pixels, depth = targets.cameras.project(start.verts.detach())
-    height, width = targets.cameras.height, targets.cameras.width
-    inside = (pixels >= 0).all(-1) & (pixels <= pixels.new_tensor([width, height])).all(-1) & (depth > 0)
-    if not bool(inside.any()):
+    if not bool(is_in_picture(pixels, depth, targets.cameras.height, targets.cameras.width).any()):
         raise InvalidInputError(
             "start: no camera sees any of it: all look past it or away from it. Check the camera convention "
             "(geolearn.render.from_opengl, from_opencv, from_colmap, from_pytorch3d) and where the start lies"

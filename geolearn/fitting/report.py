@@ -11,7 +11,7 @@ from geolearn.errors import InvalidInputError
 from geolearn.fitting import FitResult, silhouette_iou, vertex_colours
 from geolearn.fitting.loss_plot import plot_fit
 from geolearn.fitting.sheets import before_after_sheet, error_sheet, silhouette_errors, turntable, up_of
-from geolearn.fitting.targets import in_sight, masks_of, targets_from
+from geolearn.fitting.targets import in_sight, masks_of
 from geolearn.io import save_mesh
 from geolearn.io.files import write_whole
 from geolearn.io.images import gif_bytes, png_bytes
@@ -41,19 +41,19 @@ def write_fit(
 
     Args:
         views: that it was fitted to, with masks.
-        settings: for the record; "images" and "colours" are those of `FitSettings`.
+        settings: for the record; "colours" is that of `FitSettings`.
         unseen: views that it was not fitted to.
 
     Returns:
         The record that is in result.json.
 
     Raises:
-        InvalidInputError: no mesh, or views that show nothing.
+        InvalidInputError: no mesh.
     """
     if not isinstance(result.shape, Mesh):
         raise InvalidInputError(f"result: expected a fitted mesh, got a {type(result.shape).__name__}")
     mesh = result.shape
-    targets = targets_from(views, settings["images"])
+    targets = result.targets
     shown = in_sight(masks_of(views))
     cameras = targets.cameras if result.cameras is None else result.cameras
     fitted = Views(views.images[shown], cameras, targets.masks)
@@ -132,7 +132,7 @@ def _write_page(
     page.raw(mesh_viewer_html(mesh, up=up, vertex_colours=colours))
     page.table(figures(record))
     page.picture(folder / "before_after.png", "Views; where the fit began; where it ended")
-    page.picture(folder / "errors.png", "The worst silhouettes: red is missing, blue is too much")
+    page.picture(folder / "errors.png", "The worst silhouettes: red: the mesh is missing, blue: it is in excess")
     page.picture(folder / "loss.png", "Loss and IoU of the views of every step; grey lines: phases")
     page.picture(folder / "turntable.gif", "Once around")
     rest = {name: record[name] for name in ("pictures", "settings", "environment")}

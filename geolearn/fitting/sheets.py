@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from geolearn.fitting.metrics import SAMPLES_PER_PIXEL, coverage_iou
+from geolearn.fitting.metrics import coverage_iou, draw_coverage
 from geolearn.render import camera_rig, render_views
 from geolearn.render.pictures import visible_faces
 from geolearn.render.sheets import contact_sheet
@@ -34,20 +34,17 @@ def before_after_sheet(views: Views, start: Mesh | None, mesh: Mesh, columns: in
 def silhouette_errors(
     masks: Float[Tensor, "N H W"], cameras: Cameras, mesh: Mesh
 ) -> tuple[Float[Tensor, "N 3 H W"], list[float]]:
-    """Pictures with what the mesh misses of the masks in red and what it has too much in blue, and the coverage IoU."""
+    """Pictures of the masks, red where the mesh is missing and blue where it is in excess, and their coverage IoU."""
     pictures, agreement = [], []
-    size = (cameras.height * SAMPLES_PER_PIXEL, cameras.width * SAMPLES_PER_PIXEL)
     for number in range(len(cameras)):
-        drawn = render_views(mesh, cameras[number], size, "silhouette")[:, 0]
-        drawn = torch.nn.functional.avg_pool2d(drawn, SAMPLES_PER_PIXEL)
-        mask = masks[number][None]
+        drawn, mask = draw_coverage(mesh, cameras[number]), masks[number, None]
         both = torch.minimum(drawn, mask)
         picture = 0.97 - 0.4 * both.expand(3, -1, -1)
         for excess, colour in ((mask - drawn, MISSING), (drawn - mask, TOO_MUCH)):
             share = excess.clamp(0, 1)
             picture = picture * (1 - share) + share * torch.tensor(colour)[:, None, None]
         pictures.append(picture)
-        agreement.append(coverage_iou(drawn, mask))
+        agreement.append(float(coverage_iou(drawn, mask)))
     return torch.stack(pictures), agreement
 
 

@@ -1,4 +1,4 @@
-"""The views a fit is driven by, checked at the door, and averaged down for its coarse phases."""
+"""The views that a shape is fitted to, validated once, and averaged down for coarse phases."""
 
 import warnings
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ def targets_from(views: Views, images: str) -> Targets:
 
     Raises:
         UnknownNameError: no such kind of images.
-        InvalidInputError: no views, no view that shows something, or images that cannot be what they are said to be.
+        InvalidInputError: no views, no view that shows something, or images that cannot be of the kind that was named.
     """
     if images not in IMAGE_KINDS:
         raise unknown_name("kind of images", images, IMAGE_KINDS)

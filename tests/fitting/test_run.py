@@ -228,7 +228,7 @@ def test_a_decoder_of_grids_gives_a_surface():
     )
     masks = (masks > 0).float()
     views = Views(masks, cameras, masks[:, 0])
-    result = convert_to_mesh(fit_latent(ball, views), ball, views)
+    result = convert_to_mesh(fit_latent(ball, views), ball)
     assert float((result.shape.verts.norm(dim=1) - 0.3).abs().max()) < 1 / 24  # a cell
     assert float((result.start.verts.norm(dim=1) - 0.25).abs().max()) < 0.05
     assert result.metrics["watertight"] == 1
