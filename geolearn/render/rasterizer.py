@@ -66,7 +66,7 @@ def rasterize_meshes(
 
     Raises:
         InvalidInputError: K < 1, a negative or non-finite blur, an image without pixels, vertices that are NaN or
-            infinite (but for those in the camera's plane), or anything else than float32.
+            infinite (except in the camera's plane), or another type than float32.
     """
     height, width = _image_size(image_size)
     if faces_per_pixel < 1:

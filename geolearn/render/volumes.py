@@ -36,7 +36,7 @@ Mode = Literal["physical", "paper", "reference"]
 MODES = ("physical", "paper", "reference")
 Values = Float[Tensor, "R R R"] | Float[Tensor, "B 1 R R R"] | Bool[Tensor, "R R R"] | Bool[Tensor, "B 1 R R R"]
 
-REFERENCE_SAMPLES = 1024  # the authors' emission-absorption takes so many across the grid
+REFERENCE_SAMPLES = 1024  # that the authors' emission-absorption takes across the grid
 LEAST_TRANSMISSION = 1e-5  # of one sample; the authors' clamp, which also keeps the derivative of a power finite
 
 
