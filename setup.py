@@ -20,7 +20,7 @@ CORE = [
     "jaxtyping>=0.2.30",
 ]
 EXTRAS = {
-    "data": ["manifold3d>=3.5,<3.6", "joblib>=1.4", "pillow>=10", "rich>=13"],
+    "data": ["manifold3d>=3.5,<3.6", "joblib>=1.4", "pillow>=10", "rich>=14.1"],
     # The wheel of PyTorch3D is built for these two torch releases; it needs torch's ordinary Linux build.
     "render": ["torch>=2.11,<2.13", "easypytorch3d==0.7.9.post1; sys_platform == 'linux'", "pillow>=10"],
     "open3d": [
@@ -31,7 +31,7 @@ EXTRAS = {
         "lightning>=2.6,<2.7",
         "torchmetrics>=1.4",
         "tyro>=1.0",
-        "rich>=13",
+        "rich>=14.1",
         "matplotlib>=3.8",
         "tensorboard>=2.16",
         "safetensors>=0.4",

@@ -36,8 +36,8 @@ def main(epochs: int = 8) -> float:
     accuracy = 0.0
     for views in (1, 3, 12):  # any number of views will do
         with torch.no_grad():
-            said = net(unseen[:, :: train.views // views], start="conv").argmax(1)
-        accuracy = 100 * (said == test.targets).float().mean().item()
+            predictions = net(unseen[:, :: train.views // views], start="conv").argmax(1)
+        accuracy = 100 * (predictions == test.targets).float().mean().item()
         print(f"{views} views: {accuracy:.1f} % of {len(test)} unseen shapes of {len(test.classes)} classes")
     return accuracy
 

@@ -32,7 +32,7 @@ class MissingDependencyError(GeolearnError, ImportError):
 
 
 class UnknownNameError(GeolearnError, KeyError):
-    """A registered thing (model, dataset, recipe) was asked for by a name nobody registered."""
+    """A registered thing (model, dataset, recipe) was asked for by a name that is not registered."""
 
     def __str__(self) -> str:  # KeyError would print the message with quotes around it
         return str(self.args[0])

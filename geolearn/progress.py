@@ -23,7 +23,7 @@ class Progress:
 
     Attributes:
         title: the job in a few words.
-        done, total: steps; `total` is None as long as nobody knows it.
+        done, total: steps; `total` is None while it is unknown.
         note: shown behind the numbers, such as the loss of the last step.
     """
 
@@ -91,7 +91,7 @@ def progress_bar(title: str, total: int | None = None, *, show: bool | None = Tr
 
 
 def track(items: Iterable[T], title: str, *, total: int | None = None, show: bool | None = True) -> Iterator[T]:
-    """The same items, one by one, with `progress_bar` counting those that the loop is through with.
+    """The same items, one by one, with `progress_bar` counting those that the loop has finished.
 
     Args:
         total: how many there are; None = `len(items)` where they have a length.

@@ -4,7 +4,8 @@
     python benchmarks/accuracy/fit_few_views.py --split val --decoder FILE   # to choose settings
 
 The 100 chairs of `datasets/shapenets_chairs/splits/test.txt`, which the decoder has not seen (trained by
-train_chair_vae.py on the 789 others; --split val takes those that it held out with --validation 0.1). Binary
+`geolearn train voxelvae --data shapenets_chairs --protocol aligned` on the 789 others; --split val takes those that
+--validation 0.1 holds out). Binary
 silhouettes of 64 px of the chair's cells themselves, by cameras 30 degrees above the horizon around the cube of 24^3
 cells that the chairs of this set fill; first from 135 degrees (a front corner), then 45, 225, 315 and the sides. Rows
 with noise have 10 % of all pixels flipped, drawn by --seed. Both ways get the same masks and cameras, and `fit_grid`

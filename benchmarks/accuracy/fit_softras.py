@@ -169,18 +169,18 @@ def main() -> None:
     whole = statistics.median(seconds) * TUTORIAL_STEPS
     rows.append(row | {"way": "the same, extrapolated", "steps": TUTORIAL_STEPS, "seconds": whole})
     reached = next((row for row in rows[:3] if row["held-out IoU"] >= WANTED), None)
-    said = f"No schedule reaches a held-out IoU of {WANTED}."
+    conclusion = f"No schedule reaches a held-out IoU of {WANTED}."
     if reached is not None:
-        said = (
+        conclusion = (
             f"A held-out IoU of {WANTED} is reached within {reached['seconds']:.1f} s ({reached['way']}), 1/"
             f"{whole / reached['seconds']:.0f} of the {whole:.0f} s that 2,000 steps of the baseline take, "
             f"extrapolated from the median of {len(seconds)} steps ({statistics.median(seconds):.2f} s, from "
             f"{min(seconds):.2f} to {max(seconds):.2f})."
         )
     environment = describe_environment()
-    report = {"rows": rows, "said": said, "baseline_seconds": seconds, "environment": environment}
+    report = {"rows": rows, "conclusion": conclusion, "baseline_seconds": seconds, "environment": environment}
     shown = [{name: shown_value(name, value) for name, value in row.items()} for row in rows]
-    text = f"# SoftRas's plane: 100 silhouettes of 64 px, 20 held out\n\n{markdown_table(shown)}\n{said}\n"
+    text = f"# SoftRas's plane: 100 silhouettes of 64 px, 20 held out\n\n{markdown_table(shown)}\n{conclusion}\n"
     print(text)
     if arguments.write:
         results = ROOT / "benchmarks" / "results"

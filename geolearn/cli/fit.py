@@ -46,7 +46,7 @@ class Fit:
     decoder: str | None = None
     """Run folder, file or name of the weights of a decoder to fit a code of, with outlines alone."""
     hold_out: int = 0
-    """Keep every so many-th view out of the fit, and report how well the mesh explains it."""
+    """Keep every n-th view out of the fit, and report how well the mesh explains it."""
     colours: Literal["auto", "yes", "no"] = "auto"
     """Colours of the vertices from the pictures; auto: where the pictures are colours."""
     seed: int = 0
@@ -57,11 +57,11 @@ class Fit:
     """Replace the fit that is in the output folder."""
 
     def run(self) -> int:
-        from geolearn._optional import require
         from geolearn.errors import InvalidInputError
         from geolearn.fitting.report import figures
         from geolearn.fitting.run import CHECKPOINT, FitSettings, run_fit
         from geolearn.io import load_views
+        from geolearn.progress import progress_bar
         from geolearn.reports.page import markdown_table
 
         present = [name for name in ("result.json", CHECKPOINT) if (self.output / name).exists()]
@@ -73,24 +73,17 @@ class Fit:
         if self.resume and self.decoder is None and not (self.output / CHECKPOINT).exists():
             raise InvalidInputError(f"--resume: {self.output} holds no {CHECKPOINT}; begin without --resume")
         settings = FitSettings(
-            self.images,
-            self.views_per_step,
-            self.picture_weight,
-            self.seed,
-            self.hold_out,
-            {"auto": None, "yes": True, "no": False}[self.colours],
-            self.refine_cameras,
-            self.decoder,
+            images=self.images,
+            views_per_step=self.views_per_step,
+            picture_weight=self.picture_weight,
+            seed=self.seed,
+            hold_out=self.hold_out,
+            colours={"auto": None, "yes": True, "no": False}[self.colours],
+            refine_cameras=self.refine_cameras,
+            decoder=self.decoder,
         )
         views = load_views(self.scene)
-        rich = require("rich.progress", extra="data")
-        console = require("rich.console", extra="data").Console(stderr=True)
-        columns = (
-            "fitting", rich.BarColumn(), rich.MofNCompleteColumn(), "loss {task.fields[loss]:.5f}",
-            "IoU {task.fields[iou]:.3f}", rich.TimeElapsedColumn(), rich.TimeRemainingColumn(),
-        )  # fmt: skip
-        with rich.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-            task = bar.add_task("fitting", total=None, loss=float("nan"), iou=float("nan"))
+        with progress_bar("fitting") as bar:
             record = run_fit(
                 views,
                 self.output,
@@ -98,7 +91,7 @@ class Fit:
                 title=f"Fit of {self.scene}",
                 resume=self.resume,
                 progress=lambda step: bar.update(
-                    task, completed=step.number + 1, total=step.total, loss=step.loss, iou=step.iou
+                    step.number + 1, step.total, note=f"loss {step.loss:.5f}, IoU {step.iou:.3f}"
                 ),
             )
         print(markdown_table(figures(record)), end="")

@@ -13,7 +13,7 @@ from geolearn.errors import GeolearnError
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
-    0 done, 1 failed check, 2 bad input, 130 interrupted, 141 its reader went away (`geolearn ... | head`).
+    0 done, 1 failed check, 2 bad input, 130 interrupted, 141 stdout closed by the reader (`geolearn ... | head`).
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:

@@ -60,8 +60,8 @@ class Render:
     """Replace pictures that are there."""
 
     def run(self) -> int:
-        from geolearn._optional import require
         from geolearn.data import RenderViews
+        from geolearn.progress import progress_bar
 
         fit = "none" if self.keep_scale else self.fit
         angle = None if self.elevation is None else math.radians(self.elevation)
@@ -69,16 +69,13 @@ class Render:
         folders = self._folders()
         for folder in folders:
             self._check(folder)
-        rich = require("rich.progress", extra="data")
-        console = require("rich.console", extra="data").Console(stderr=True)
-        said = []
-        with rich.Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-            bar = progress.add_task("rendering", total=len(folders) * (3 if self.turntable else 2))
+        messages = []
+        with progress_bar("rendering", len(folders) * (3 if self.turntable else 2)) as bar:
             for path, folder in zip(self.meshes, folders, strict=True):
                 for message in self._render(path, folder, render):
-                    progress.advance(bar)
-                    said += [message] if message else []
-        print("\n".join(said))
+                    bar.advance()
+                    messages += [message] if message else []
+        print("\n".join(messages))
         return 0
 
     def _folders(self) -> list[Path]:

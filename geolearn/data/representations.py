@@ -23,7 +23,7 @@ from geolearn.errors import InvalidInputError, unknown_name
 from geolearn.ops.isosurface import smooth_surface
 from geolearn.render import camera_rig, render_views
 from geolearn.render.pictures import SHADINGS
-from geolearn.render.rigs import FITS, framed
+from geolearn.render.rigs import FITS, frame_mesh
 from geolearn.structures import Cameras, Mesh, VoxelGrid
 from geolearn.typing import Float, Int, Shaped, Tensor
 
@@ -209,7 +209,7 @@ class RenderViews(Representation):
         """The same as `pixel_dtype`: uint8 in 0..255, or float32 for depth."""
         mesh = shape if isinstance(shape, Mesh) else smooth_surface(shape)
         images = render_views(
-            framed(mesh, self.fit),
+            frame_mesh(mesh, self.fit),
             self.cameras(),
             size=self.size * self.antialias,
             shading=self.shading,

@@ -2,13 +2,13 @@
 
 import contextlib
 import functools
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from geolearn._optional import require
 from geolearn.errors import DatasetError, GeolearnError, InvalidInputError
+from geolearn.progress import track
 
 Task = TypeVar("Task")
 BACKENDS = ("loky", "threading", "dask", "ray")
@@ -23,7 +23,8 @@ class Workers:
         jobs: processes; 1 runs in this one, -1 uses every core.
         backend: "loky" (processes here), "threading", or a cluster: "dask" (the Client of this process, else
             `$DASK_SCHEDULER_ADDRESS`) or "ray" (`$RAY_ADDRESS`). Its machines need the data home on a shared disk.
-        progress: show a bar; None = where the error stream is a terminal.
+        progress: as `show` of `geolearn.progress.progress_bar`: True = a bar in a terminal, a line every ten seconds
+            elsewhere; None = the bar only; False = nothing.
     """
 
     jobs: int = 1
@@ -46,7 +47,7 @@ class Workers:
         """
         results: dict[int, Any] = {}
         failures: dict[int, str] = {}
-        for number, result, failure in self._show(self._run(function, tasks), len(tasks), title):
+        for number, result, failure in track(self._run(function, tasks), title, total=len(tasks), show=self.progress):
             if failure is None:
                 results[number] = result
             else:
@@ -88,25 +89,6 @@ class Workers:
                 ).register_ray()  # connects to $RAY_ADDRESS, or starts its own
             stack.enter_context(joblib.parallel_config(backend=self.backend))
             yield
-
-    def _show(self, results: Iterable[Any], total: int, title: str) -> Iterator[Any]:
-        show = sys.stderr.isatty() if self.progress is None else self.progress
-        if not show or total == 0:
-            return iter(results)
-        rich = require("rich.progress", extra="data")
-        console = require("rich.console", extra="data").Console(stderr=True)
-        columns = (
-            rich.TextColumn("{task.description}"),
-            rich.BarColumn(),
-            rich.MofNCompleteColumn(),
-            rich.TimeRemainingColumn(),
-        )
-        return _bar(rich.Progress(*columns, console=console), results, total, title)
-
-
-def _bar(progress: Any, results: Iterable[Any], total: int, title: str) -> Iterator[Any]:
-    with progress:
-        yield from progress.track(results, total=total, description=title)
 
 
 def _attempt(function: Callable[[Any], Any], number: int, task: Any) -> tuple[int, Any, str | None]:

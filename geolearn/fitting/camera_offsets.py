@@ -1,4 +1,4 @@
-"""Cameras that move with a fit: a small rigid motion per view, and the one choice of world that images leave open."""
+"""Cameras that move with a fit: a small rigid motion per view, and the choice of the world, which images leave open."""
 
 from dataclasses import replace
 
@@ -17,10 +17,10 @@ class CameraOffsets:
 
         x_camera = exp([w]) (R x + t) + u
 
-    for the given pose (R, t): w turns the camera about its own centre, u moves the centre. A camera that is a little
-    turned sees the picture shifted, and w takes it back without looking at the object from another side; u does the
-    same wrongly, so it is slower. Adam gives depth, which images say little of, a scale of its own. Only views that a
-    step saw are moved by it.
+    for the given pose (R, t): w turns the camera about its own centre, u moves the centre. A camera that is slightly
+    turned sees the picture shifted. w corrects that without moving to another side of the object; u would correct it by
+    moving, so its rate is lower. Adam gives depth, which images hardly constrain, its own scale. A step moves only the
+    views that it saw.
 
     Args:
         cameras: as they are given; no gradient.
@@ -42,7 +42,7 @@ class CameraOffsets:
 
     @torch.no_grad()
     def step(self, index: list[int], rate: float) -> None:
-        """A step of Adam on the offsets of the views `index`, by the gradient that is there, which is used up."""
+        """A step of Adam on the offsets of the views `index`, by the accumulated gradient, which is then cleared."""
         if self._offsets.grad is None:
             return
         grad, self._offsets.grad = self._offsets.grad[index], None
@@ -64,8 +64,8 @@ class CameraOffsets:
 
 
 @torch.no_grad()
-def settled(mesh: Mesh, cameras: Cameras, given: Cameras) -> tuple[Mesh, Cameras]:
-    """The same pictures in the world that brings moved cameras closest to the given ones.
+def align_to_given(mesh: Mesh, cameras: Cameras, given: Cameras) -> tuple[Mesh, Cameras]:
+    """Mesh and moved cameras in the world where the cameras are closest to the given ones; the pictures stay the same.
 
     Images do not change when mesh and cameras are turned, moved and scaled together: x' = s G x + b turns poses (R, t)
     into (R G^T, s t - R G^T b). G is the rotation with the least sum of |R G^T - R_given|^2 (Kabsch, 1976), then s and

@@ -1,4 +1,4 @@
-"""Where a fit with uncertain cameras begins: a coarse shape that pulls the cameras together, and the hull they see."""
+"""Where a fit with uncertain cameras begins: cameras that are aligned through a coarse shape, and their visual hull."""
 
 from dataclasses import replace
 
@@ -13,25 +13,25 @@ from geolearn.fitting.targets import Targets
 from geolearn.structures import Cameras, Mesh
 from geolearn.typing import Float, Tensor
 
-SLACK = 0.06  # of the picture's shorter side, by which masks grow for the first hull
+SLACK = 0.06  # of the picture's shorter side, by which masks are dilated for the first hull
 HULL = 64  # cells
 ROUNDS = 2
 FACES, STEPS, RATE = 1500, 140, 0.02
 
 
-def pulled_together(targets: Targets, generator: torch.Generator) -> tuple[Mesh, Cameras]:
+def initial_cameras(targets: Targets, generator: torch.Generator) -> tuple[Mesh, Cameras]:
     """Cameras that agree with the masks far better than uncertain ones, and their visual hull.
 
-    The hull of uncertain cameras lacks whatever one of them misses. So masks are grown first, and shape and cameras
-    descend together on small silhouettes, from the hull of the grown masks; then again, from the hull of the moved
-    cameras with masks grown half as far. The hull of what comes out is where the fit begins.
+    The hull of uncertain cameras lacks whatever one of them misses. So masks are dilated first, and shape and cameras
+    descend together on small silhouettes, from the hull of the dilated masks; then again, from the hull of the moved
+    cameras with masks dilated half as far. The fit begins with the hull of these cameras.
 
     Args:
         targets: in the world.
         generator: draws the views.
 
     Raises:
-        InvalidInputError: as `visual_hull_mesh`, on masks that are grown.
+        InvalidInputError: as `visual_hull_mesh`, on dilated masks.
     """
     cameras = targets.cameras
     shorter = min(cameras.height, cameras.width)
@@ -41,7 +41,7 @@ def pulled_together(targets: Targets, generator: torch.Generator) -> tuple[Mesh,
     outlines = replace(targets, pictures=None, kind="none")
     mesh = Mesh(torch.zeros(0, 3), torch.zeros(0, 3, dtype=torch.int64))
     for number in range(ROUNDS):
-        mesh = visual_hull_mesh(grown(targets.masks, SLACK * shorter / 2**number), cameras, HULL)
+        mesh = visual_hull_mesh(dilate_masks(targets.masks, SLACK * shorter / 2**number), cameras, HULL)
         frame = Frame.around(mesh)
         descent = MeshDescent(
             frame.into(mesh),
@@ -60,7 +60,7 @@ def pulled_together(targets: Targets, generator: torch.Generator) -> tuple[Mesh,
         return mesh, cameras
 
 
-def grown(masks: Float[Tensor, "N H W"], pixels: float) -> Float[Tensor, "N H W"]:
-    """Masks that reach so many pixels farther, in a square around every pixel."""
+def dilate_masks(masks: Float[Tensor, "N H W"], pixels: float) -> Float[Tensor, "N H W"]:
+    """Masks that reach `pixels`, rounded, farther: the maximum over a square around every pixel."""
     reach = round(pixels)
     return torch.nn.functional.max_pool2d(masks[:, None], 2 * reach + 1, 1, reach)[:, 0]

@@ -1,4 +1,4 @@
-"""The state of a fit in a file: written now and then, whole or not at all, and never of another fit."""
+"""The state of a fit in a file: written every half minute, whole or not at all, and read by the same fit only."""
 
 import io
 import time

@@ -1,4 +1,4 @@
-"""What a decoder makes of codes, checked against its contract (`geolearn.models.decoders`), and its silhouettes."""
+"""The shapes that a decoder gives, checked against its contract (`geolearn.models.decoders`), and their silhouettes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ LONGEST_FOR_MESHES = 128  # pixels; larger masks are averaged down
 
 
 @contextmanager
-def evaluating(decoder: nn.Module) -> Iterator[None]:
+def evaluation_mode(decoder: nn.Module) -> Iterator[None]:
     """The decoder in evaluation mode, and back."""
     before = decoder.training
     decoder.eval()
@@ -45,8 +45,8 @@ def size_of_codes(decoder: nn.Module) -> int:
     return code_size
 
 
-def decoded(decoder: nn.Module, codes: Float[Tensor, "B D"]) -> Tensor | MeshBatch:
-    """The shapes of codes.
+def decode_shapes(decoder: nn.Module, codes: Float[Tensor, "B D"]) -> Tensor | MeshBatch:
+    """Decode codes into shapes.
 
     Raises:
         InvalidInputError: neither opacities (B, 1, R, R, R) nor B meshes.
@@ -87,7 +87,7 @@ class DecodedGrids:
         """Take these masks and cameras."""
         self.batch, self.rays = batch, rays_through(batch.cameras, self.resolution, self.origin, self.voxel_size)
 
-    def drawn(self, shapes: Tensor, views: list[int], softness: float) -> Float[Tensor, "B V H W"]:
+    def draw_silhouettes(self, shapes: Tensor, views: list[int], softness: float) -> Float[Tensor, "B V H W"]:
         """Silhouettes; cells have no softness to choose."""
         return self.rays.silhouettes(thickness_of(shapes.float()), views)
 
@@ -107,7 +107,7 @@ class DecodedMeshes:
         self.batch = batch
 
     @torch.autocast("cpu", enabled=False)
-    def drawn(self, shapes: MeshBatch, views: list[int], softness: float) -> Float[Tensor, "B V H W"]:
+    def draw_silhouettes(self, shapes: MeshBatch, views: list[int], softness: float) -> Float[Tensor, "B V H W"]:
         """Silhouettes whose edges are sqrt(softness) pixels soft."""
         sigma = softness * (2 / min(self.batch.size)) ** 2
         return render_silhouette(shapes, self.batch.cameras[views], sigma=sigma)

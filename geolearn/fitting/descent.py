@@ -1,4 +1,4 @@
-"""The loop that grids and codes share: a few views a step, a rate that falls, a record of every step, an honest end."""
+"""The loop that fits of grids and codes share: a few views per step, a falling rate, a record of every step."""
 
 import time
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 
-from geolearn.fitting.pace import Turns, falling, standstill
+from geolearn.fitting.pace import Turns, cosine_decay, standstill
 from geolearn.fitting.result import Step
 from geolearn.typing import Float, Tensor
 
@@ -71,7 +71,7 @@ class Descent:
         optimiser = torch.optim.Adam([variables], rate)
         try:
             for step in range(0 if self.interrupted else steps):
-                optimiser.param_groups[0]["lr"] = rate * falling(step / steps)
+                optimiser.param_groups[0]["lr"] = rate * cosine_decay(step / steps)
                 optimiser.zero_grad()
                 # A leaf's copy in lower precision is kept for the whole of an autocast context; that of a view is not.
                 found = objective(variables.view_as(variables), self._turns.next())
@@ -80,7 +80,7 @@ class Descent:
                 self._record(found, phase, best_of)
         except KeyboardInterrupt:
             self.interrupted = True
-            return self._better(start, variables.detach(), objective)
+            return self._choose_better(start, variables.detach(), objective)
         return variables.detach()
 
     def history(self, shape: int) -> tuple[Step, ...]:
@@ -103,7 +103,9 @@ class Descent:
         return time.perf_counter() - self._began
 
     @torch.no_grad()
-    def _better(self, before: Tensor, now: Tensor, objective: Callable[[Tensor, list[int]], Objective]) -> Tensor:
+    def _choose_better(
+        self, before: Tensor, now: Tensor, objective: Callable[[Tensor, list[int]], Objective]
+    ) -> Tensor:
         """Candidate by candidate, the one of the two with less loss in all views."""
         everything = list(range(self._views))
         kept = objective(now, everything).loss <= objective(before, everything).loss

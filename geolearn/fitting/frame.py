@@ -38,7 +38,7 @@ class Frame:
 
 
 def pixel_side(cameras: Cameras, height: int) -> float:
-    """What a pixel of pictures of a height covers at the depth of the origin, the median over the cameras."""
+    """Length that a pixel covers at the depth of the origin, in pictures of this height; median over the cameras."""
     depth = cameras.world_to_camera[:, 2, 3].abs()
     focal = cameras.K[:, [0, 1], [0, 1]].mean(1) * height / cameras.height
     return float((depth / focal).median())

@@ -9,8 +9,10 @@ from torch.nn.functional import softplus
 from geolearn.errors import InvalidInputError
 from geolearn.fitting.descent import Descent, Objective
 from geolearn.fitting.hull import object_box
+from geolearn.fitting.metrics import coverage_iou
+from geolearn.fitting.picture_samples import is_in_picture, sample_pictures
 from geolearn.fitting.result import FitResult, Step
-from geolearn.fitting.silhouette_batch import SilhouetteBatch, batch_of, mask_agreement
+from geolearn.fitting.silhouette_batch import SilhouetteBatch, batch_of
 from geolearn.losses.grids import total_variation_loss
 from geolearn.render.ray_sums import RaySums
 from geolearn.structures import Cameras, Views, VoxelGrid
@@ -81,7 +83,7 @@ def fit_grid(  # type: ignore[reportInconsistentOverload]  # options of the over
     resolution = resolution if first is None else first.resolution
     batch = batch_of(views, PIXELS_PER_CELL * resolution)
     if first is None:
-        origin, voxel_size = _frame(batch, box, resolution)
+        origin, voxel_size = _find_frame(batch, box, resolution)
     else:
         origin, voxel_size = first.origin.detach().cpu(), first.voxel_size
     rays = rays_through(batch.cameras, resolution, origin, voxel_size)
@@ -90,7 +92,7 @@ def fit_grid(  # type: ignore[reportInconsistentOverload]  # options of the over
         odds = torch.where(inside, SURE, -SURE)
     else:
         grids = [start] if isinstance(start, VoxelGrid) else list(start)
-        odds = torch.logit(_stacked(grids, batch, origin, voxel_size).clamp(0.05, 0.95))
+        odds = torch.logit(_stack(grids, batch, origin, voxel_size).clamp(0.05, 0.95))
     generator = generator or torch.Generator().manual_seed(0)
     descent = Descent(len(batch.cameras), views_per_step, steps, generator, progress)
     odds = descend_grid(odds, batch, rays, descent, steps=steps, rate=rate, smoothness=smoothness, phase=0)
@@ -99,7 +101,8 @@ def fit_grid(  # type: ignore[reportInconsistentOverload]  # options of the over
         metrics = grid_metrics(softplus(odds[number, None]), batch.masks[number, None], rays)
         metrics["seconds"] = descent.elapsed()
         grid = VoxelGrid(torch.sigmoid(odds[number, 0]), origin, voxel_size)
-        results.append(FitResult(grid, None, descent.history(number), metrics, *descent.verdict(number)))
+        targets = batch.targets[number]
+        results.append(FitResult(grid, None, descent.history(number), metrics, *descent.verdict(number), targets))
     return results[0] if isinstance(views, Views) else results
 
 
@@ -119,7 +122,7 @@ def descend_grid(
     def objective(odds: Tensor, chosen: list[int]) -> Objective:
         drawn, masks = rays.silhouettes(softplus(odds), chosen), batch.masks[:, chosen]
         loss = (drawn - masks).abs().mean((1, 2, 3)) + smoothness * total_variation_loss(torch.sigmoid(odds))
-        return Objective(loss, mask_agreement(drawn.detach(), masks))
+        return Objective(loss, coverage_iou(drawn.detach(), masks))
 
     return descent.stage(odds, objective, steps=steps, rate=rate, phase=phase)
 
@@ -130,8 +133,8 @@ def grid_metrics(
     """`iou`, both cut at 1/2, and `coverage_iou` of silhouettes with masks, over all views."""
     drawn = rays.silhouettes(thickness, list(range(len(rays))))
     return {
-        "iou": float(mask_agreement((drawn >= 0.5).float(), (masks >= 0.5).float()).mean()),
-        "coverage_iou": float(mask_agreement(drawn, masks).mean()),
+        "iou": float(coverage_iou((drawn >= 0.5).float(), (masks >= 0.5).float()).mean()),
+        "coverage_iou": float(coverage_iou(drawn, masks).mean()),
     }
 
 
@@ -166,19 +169,15 @@ def least_mask(
     """The least of the blurred masks at the projections of the centres of the cells; 1 where no picture shows them."""
     cells = torch.cartesian_prod(*[torch.arange(resolution)] * 3)
     pixels, depth = batch.cameras.project(origin + (cells + 0.5) * voxel_size)
-    where = 2 * pixels / pixels.new_tensor([batch.size[1], batch.size[0]]) - 1
-    known = (where.abs() <= 1).all(-1) & (depth > 0)
-    masks = _blurred(batch.masks, blur)
+    known = is_in_picture(pixels, depth, *batch.size)
+    masks = _blur(batch.masks, blur)
     least = torch.ones(len(batch), len(cells))
     for view in range(len(batch.cameras)):
-        looked_up = torch.nn.functional.grid_sample(
-            masks[None, :, view], where[view][None, None].clamp(-2, 2), padding_mode="border", align_corners=False
-        )[0, :, 0]
-        least = torch.where(known[view], least.minimum(looked_up), least)
+        least = torch.where(known[view], least.minimum(sample_pictures(masks[:, view], pixels[view])), least)
     return least.reshape(len(batch), 1, *(resolution,) * 3)
 
 
-def _blurred(masks: Tensor, deviation: float) -> Tensor:
+def _blur(masks: Tensor, deviation: float) -> Tensor:
     """Convolved with a Gaussian, continued at the border by its last pixels."""
     if deviation <= 0:
         return masks
@@ -191,7 +190,7 @@ def _blurred(masks: Tensor, deviation: float) -> Tensor:
     return torch.nn.functional.conv2d(flat, weights.reshape(1, 1, -1, 1)).reshape(masks.shape)
 
 
-def _frame(batch: SilhouetteBatch, box: Tensor | None, resolution: int) -> tuple[Tensor, float]:
+def _find_frame(batch: SilhouetteBatch, box: Tensor | None, resolution: int) -> tuple[Tensor, float]:
     """Corner and cell size of the cube around the box of all shapes."""
     if box is None:
         low, high = object_box(batch.masks.amax(0), batch.cameras)
@@ -203,7 +202,7 @@ def _frame(batch: SilhouetteBatch, box: Tensor | None, resolution: int) -> tuple
     return (low + high) / 2 - side / 2, side / resolution
 
 
-def _stacked(grids: list[VoxelGrid], batch: SilhouetteBatch, origin: Tensor, voxel_size: float) -> Tensor:
+def _stack(grids: list[VoxelGrid], batch: SilhouetteBatch, origin: Tensor, voxel_size: float) -> Tensor:
     if len(grids) != len(batch):
         raise InvalidInputError(f"start: expected {len(batch)} grids, one per shape, got {len(grids)}")
     for grid in grids:

@@ -5,6 +5,7 @@ import torch
 from scipy import ndimage, optimize
 
 from geolearn.errors import InvalidInputError
+from geolearn.fitting.picture_samples import is_in_picture, sample_pictures
 from geolearn.ops.isosurface import isosurface
 from geolearn.structures import Cameras, Mesh
 from geolearn.typing import Array, Float, Tensor
@@ -48,10 +49,10 @@ def object_box(masks: Float[Tensor, "N H W"], cameras: Cameras) -> Float[Tensor,
 def visual_hull_mesh(masks: Float[Tensor, "N H W"], cameras: Cameras, resolution: int = 96) -> Mesh:
     """The surface of the region that all masks allow, closed and manifold, on a grid over `object_box`.
 
-    A point counts by the least of the masks at its projections, interpolated between pixels, and is inside from 0.03
-    on: thin parts that cover little of a pixel stay, and the hull is rather too large than too small. Outside a picture
-    and behind a camera nothing is known, which counts 1. Where nothing is in all masks, as with a wrong one
-    among many, up to a fifth of the views is overruled. Parts of less than 1 % of the whole are dropped.
+    A point takes the minimum mask value at its projections, interpolated between pixels, and is inside from 0.03 on:
+    thin parts that cover little of a pixel stay, and the hull is too large rather than too small. Outside a picture and
+    behind a camera the mask counts as 1, because nothing is known there. If no point is in all masks, as when one of
+    many is wrong, up to a fifth of the views is overruled. Parts of less than 1 % of the whole are dropped.
 
     Args:
         masks: opacities in [0, 1].
@@ -96,28 +97,24 @@ def largest_parts(values: Array) -> Array:
 
 
 def _least(points: Tensor, masks: Tensor, cameras: Cameras, overruled: int) -> Array:
-    """The least mask at the projections of every point, but for the `overruled` lowest ones."""
+    """The minimum mask value at the projections of every point, without the `overruled` lowest ones."""
     blocks = []
     for block in points.split(BLOCK):
         lowest = torch.ones(overruled + 1, len(block))
         alive = torch.arange(len(block))
         for mask, camera in zip(masks, (cameras[n] for n in range(len(cameras))), strict=True):
-            seen = torch.cat([lowest[:, alive], _looked_up(mask, camera, block[alive])[None]])
+            seen = torch.cat([lowest[:, alive], _sample_mask(mask, camera, block[alive])[None]])
             lowest[:, alive] = seen.sort(0).values[:-1]
             alive = alive[lowest[-1, alive] > 0]
         blocks.append(lowest[-1])
     return torch.cat(blocks).numpy()
 
 
-def _looked_up(mask: Tensor, camera: Cameras, points: Tensor) -> Tensor:
-    pixels, depth = camera.project(points)
-    size = pixels.new_tensor([camera.width, camera.height])
-    where = 2 * pixels / size - 1
-    values = torch.nn.functional.grid_sample(
-        mask[None, None], where[None].clamp(-2, 2), align_corners=False, padding_mode="border"
-    )[0, 0, 0]
-    known = (where.abs() <= 1).all(-1)[0] & (depth[0] > 0)
-    return torch.where(known, values, 1.0)
+def _sample_mask(mask: Tensor, camera: Cameras, points: Tensor) -> Tensor:
+    """The mask at the projections of points; 1 where the picture does not show them."""
+    pixels, depth = (value[0] for value in camera.project(points))
+    values = sample_pictures(mask[None], pixels)[0]
+    return torch.where(is_in_picture(pixels, depth, camera.height, camera.width), values, 1.0)
 
 
 def _each(masks: Tensor, cameras: Cameras):

@@ -7,11 +7,12 @@ import torch
 from torch import nn
 
 from geolearn.errors import InvalidInputError
-from geolearn.fitting.decoded_shapes import DecodedGrids, DecodedMeshes, decoded, evaluating, size_of_codes
+from geolearn.fitting.decoded_shapes import DecodedGrids, DecodedMeshes, decode_shapes, evaluation_mode, size_of_codes
 from geolearn.fitting.descent import Descent, Objective
 from geolearn.fitting.grid_fit import descend_grid
+from geolearn.fitting.metrics import coverage_iou
 from geolearn.fitting.result import FitResult, Step
-from geolearn.fitting.silhouette_batch import SilhouetteBatch, batch_of, mask_agreement
+from geolearn.fitting.silhouette_batch import SilhouetteBatch, batch_of
 from geolearn.structures import Views
 from geolearn.typing import Float, Tensor
 
@@ -49,7 +50,7 @@ def fit_latent(  # type: ignore[reportInconsistentOverload]  # options of the ov
     D is the decoder, S its silhouettes: along rays through solid cells for opacities (`RaySums`), soft ones for meshes
     (`render_silhouette`). The code 0 and `draws` random ones are compared with the masks; the `starts` best are moved
     by Adam for a third of the steps, then the best of them for the rest. The prior keeps the shape plausible where the
-    views say little. With many views the masks know more than the decoder can say: a free refinement (`refine`) then
+    views do not constrain it. Many views show more than the decoder can express: a free refinement (`refine`) then
     moves the opacities of the cells themselves, as `fit_grid` does, from where the decoder left them.
 
     Args:
@@ -89,9 +90,9 @@ def fit_latent(  # type: ignore[reportInconsistentOverload]  # options of the ov
         )
     generator = generator or torch.Generator().manual_seed(0)
     code_size = size_of_codes(decoder)
-    with evaluating(decoder):
+    with evaluation_mode(decoder):
         with torch.no_grad():
-            example = decoded(decoder, torch.zeros(1, code_size))
+            example = decode_shapes(decoder, torch.zeros(1, code_size))
         shapes = DecodedGrids(decoder, example) if isinstance(example, Tensor) else DecodedMeshes()
         batch = batch_of(views, shapes.longest)
         shapes.see(batch)
@@ -110,7 +111,7 @@ def fit_latent(  # type: ignore[reportInconsistentOverload]  # options of the ov
         settle = problem.objective(SOFTNESS[1], 1)
         codes = descent.stage(codes, settle, steps=steps - searching, rate=rate, phase=1)
         with torch.no_grad():
-            found = decoded(decoder, codes)
+            found = decode_shapes(decoder, codes)
     if refine and isinstance(shapes, DecodedGrids) and isinstance(found, Tensor):
         odds = torch.logit(found.float().clamp(SURE, 1 - SURE))
         odds = descend_grid(
@@ -129,12 +130,13 @@ def fit_latent(  # type: ignore[reportInconsistentOverload]  # options of the ov
         shape, metrics = shapes.outcome(found, number)  # type: ignore[arg-type]
         metrics["code_norm"] = float(codes[number].square().mean().sqrt())
         metrics["seconds"] = descent.elapsed()
-        results.append(FitResult(shape, codes[number], descent.history(number), metrics, *descent.verdict(number)))
+        course, verdict = descent.history(number), descent.verdict(number)
+        results.append(FitResult(shape, codes[number], course, metrics, *verdict, batch.targets[number]))
     return results[0] if isinstance(views, Views) else results
 
 
 class _Problem:
-    """What codes are judged by."""
+    """The objective of the codes."""
 
     def __init__(self, decoder: nn.Module, shapes: DecodedGrids | DecodedMeshes, batch: SilhouetteBatch, prior: float):
         self.decoder, self.shapes, self.batch, self.prior = decoder, shapes, batch, prior
@@ -144,10 +146,10 @@ class _Problem:
         """Of codes (B * starts, D), those of a shape one after another."""
 
         def measure(codes: Tensor, chosen: list[int]) -> Objective:
-            drawn = self.shapes.drawn(decoded(self.decoder, codes), chosen, softness)  # type: ignore[arg-type]
+            drawn = self.shapes.draw_silhouettes(decode_shapes(self.decoder, codes), chosen, softness)  # type: ignore[arg-type]
             masks = self.batch.masks[:, chosen].repeat_interleave(starts, 0)
             loss = (drawn - masks).abs().mean((1, 2, 3)) + self._unlikeliness(codes)
-            return Objective(loss, mask_agreement(drawn.detach(), masks))
+            return Objective(loss, coverage_iou(drawn.detach(), masks))
 
         return measure
 
@@ -156,7 +158,7 @@ class _Problem:
         """For every shape the `starts` best of 0 and `draws` random codes."""
         size = size_of_codes(self.decoder)
         codes = torch.cat([torch.zeros(1, size), torch.randn(draws, size, generator=generator)])
-        drawn = self.shapes.drawn(decoded(self.decoder, codes), self.everything, SOFTNESS[0])  # type: ignore[arg-type]
+        drawn = self.shapes.draw_silhouettes(decode_shapes(self.decoder, codes), self.everything, SOFTNESS[0])  # type: ignore[arg-type]
         misses = torch.stack([(drawn - masks).abs().mean((1, 2, 3)) for masks in self.batch.masks])
         order = (misses + self._unlikeliness(codes)).topk(starts, largest=False).indices
         return codes[order.flatten()]

@@ -1,4 +1,4 @@
-"""The descent of `fit_mesh`: phase after phase, step after step, in a state that can be kept and gone on from."""
+"""The descent of `fit_mesh`: phase after phase, step after step, in a state that can be saved and resumed."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ import torch
 from geolearn.fitting.camera_offsets import CameraOffsets
 from geolearn.fitting.frame import pixel_side
 from geolearn.fitting.metrics import coverage_iou
-from geolearn.fitting.pace import Turns, falling
+from geolearn.fitting.pace import Turns, cosine_decay
 from geolearn.fitting.parametrisation import SmoothParametrisation
 from geolearn.fitting.result import Step
 from geolearn.fitting.schedule import Phase
@@ -29,7 +29,7 @@ CAMERA_RATE = 0.2  # of cameras, radians and sides of the object, as a part of t
 
 
 class MeshDescent:
-    """A mesh on its way to the targets, in the frame of the fit.
+    """A mesh that descends towards the targets, in the frame of the fit.
 
     Args:
         mesh, targets: in the frame.
@@ -76,7 +76,7 @@ class MeshDescent:
             phase = self.phases[self._number]
             scaled = self.targets.at(phase.size)
             if self._coordinates is None:
-                self.mesh = remeshed(self.mesh, phase, scaled.cameras)
+                self.mesh = remesh_for_phase(self.mesh, phase, scaled.cameras)
             self._parametrisation = SmoothParametrisation(self.mesh.faces, len(self.mesh.verts), phase.smoothness)
             if self._coordinates is None:
                 self._coordinates = self._parametrisation.encode(self.mesh.verts).requires_grad_()
@@ -86,7 +86,7 @@ class MeshDescent:
             while self._done < phase.steps:
                 self._step(phase, scaled, self._parametrisation, self._coordinates, optimiser)
                 after_step(self.history[-1])
-            self.mesh = self._before = unfold(self._decoded())
+            self.mesh = self._before = unfold(self._decode())
             self._number, self._done = self._number + 1, 0
             self._coordinates, self._parametrisation, self._moments = None, None, {}
             self._kept = self._state()
@@ -94,7 +94,7 @@ class MeshDescent:
     def keep_the_better(self) -> None:
         """After an interrupt: the mesh as it is, or that of the phase before if that fits all views better."""
         if self._number < len(self.phases):
-            phase, self.mesh = self.phases[self._number], self._decoded()
+            phase, self.mesh = self.phases[self._number], self._decode()
             if self._mean_loss(self._before, phase) < self._mean_loss(self.mesh, phase):
                 self.mesh = self._before
             self.mesh = unfold(self.mesh)
@@ -112,7 +112,7 @@ class MeshDescent:
         return self._spent + time.perf_counter() - self._began
 
     def state(self) -> dict[str, Array]:
-        """All that the fit goes on from, as it was after the last whole step."""
+        """All that a resumed fit needs, as it was after the last whole step."""
         return {name: np.asarray(value) for name, value in self._kept.items()} | {
             "history": np.array(self.history[: self._kept["steps"]], np.float64).reshape(-1, len(Step._fields)),
             "seconds": np.float64(self.seconds()),
@@ -145,10 +145,10 @@ class MeshDescent:
         coordinates: Tensor,
         optimiser: UniformAdam,
     ) -> None:
-        optimiser.param_groups[0]["lr"] = phase.rate * falling(self._done / phase.steps)
+        optimiser.param_groups[0]["lr"] = phase.rate * cosine_decay(self._done / phase.steps)
         optimiser.zero_grad()
         chosen = self._turns.next()
-        seen = self._seen(scaled, chosen)
+        seen = self._select_seen(scaled, chosen)
         mesh = replace(self.mesh, verts=parametrisation.decode(coordinates))
         loss, iou = view_loss(mesh, seen, phase, self._weight)
         loss.backward()
@@ -162,8 +162,8 @@ class MeshDescent:
         self._kept = self._state()
 
     @torch.no_grad()
-    def _decoded(self) -> Mesh:
-        """The mesh that the coordinates stand for."""
+    def _decode(self) -> Mesh:
+        """The mesh of the current coordinates."""
         if self._parametrisation is None or self._coordinates is None:
             return self.mesh
         return replace(self.mesh, verts=self._parametrisation.decode(self._coordinates))
@@ -173,12 +173,12 @@ class MeshDescent:
         scaled = self.targets.at(phase.size)
         total = 0.0
         for view in range(len(scaled.masks)):
-            total += float(view_loss(mesh, self._seen(scaled, [view]), phase, self._weight)[0])
+            total += float(view_loss(mesh, self._select_seen(scaled, [view]), phase, self._weight)[0])
         return total
 
-    def _seen(self, scaled: Targets, chosen: list[int]) -> Targets:
-        """Some of the views, by their cameras as they are now."""
-        seen = scaled.chosen(chosen)
+    def _select_seen(self, scaled: Targets, chosen: list[int]) -> Targets:
+        """Some of the views, with their current cameras."""
+        seen = scaled.select(chosen)
         return seen if self._offsets is None else replace(seen, cameras=self._offsets.cameras(chosen))
 
     def _state(self) -> dict[str, Any]:
@@ -206,7 +206,7 @@ def view_loss(mesh: Mesh, targets: Targets, phase: Phase, picture_weight: float)
     loss = silhouette_l1_loss(silhouettes, targets.masks)
     if picture_weight > 0:
         loss = loss + picture_weight * _picture_loss(mesh, targets, phase.size)
-    return loss, coverage_iou(silhouettes.detach(), targets.masks)
+    return loss, float(coverage_iou(silhouettes.detach(), targets.masks))
 
 
 def _picture_loss(mesh: Mesh, targets: Targets, size: tuple[int, int]) -> Tensor:
@@ -223,7 +223,7 @@ def _picture_loss(mesh: Mesh, targets: Targets, size: tuple[int, int]) -> Tensor
     return difference.abs().mean(1).sum() / targets.masks.numel()
 
 
-def remeshed(mesh: Mesh, phase: Phase, cameras: Cameras) -> Mesh:
+def remesh_for_phase(mesh: Mesh, phase: Phase, cameras: Cameras) -> Mesh:
     """With as many faces as the phase asks for, if the mesh is closed."""
     mesh = replace(mesh, verts=mesh.verts.detach())
     if phase.faces is None or not is_closed(mesh):

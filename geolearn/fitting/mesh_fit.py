@@ -9,14 +9,15 @@ from dataclasses import replace
 import torch
 
 from geolearn.errors import InvalidInputError
-from geolearn.fitting.camera_offsets import settled
-from geolearn.fitting.camera_refinement import pulled_together
+from geolearn.fitting.camera_offsets import align_to_given
+from geolearn.fitting.camera_refinement import initial_cameras
 from geolearn.fitting.checkpoint import Checkpoint
 from geolearn.fitting.frame import Frame
 from geolearn.fitting.hull import visual_hull_mesh
 from geolearn.fitting.mesh_descent import MeshDescent
 from geolearn.fitting.metrics import silhouette_iou, soundness
 from geolearn.fitting.pace import standstill
+from geolearn.fitting.picture_samples import is_in_picture
 from geolearn.fitting.result import FitResult, Step
 from geolearn.fitting.schedule import Phase, coarse_to_fine
 from geolearn.fitting.targets import Targets, targets_from
@@ -44,7 +45,7 @@ def fit_mesh(
 
     It starts from the visual hull (`visual_hull_mesh`), moves vertices through `SmoothParametrisation` by `UniformAdam`
     and remeshes at the beginning of every phase of the schedule, from coarse to fine. Every step sees a few of the
-    views, in an order drawn anew in every pass over them, so time and memory per step do not depend on their number.
+    views, in a new random order in every pass, so time and memory per step do not depend on the number of views.
     Silhouettes alone cannot show concavities; with normals they appear, but deep ones come out too shallow, and sharp
     corners are rounded by about the edge length of the last phase. Faces that a phase leaves folded or without area are
     smoothed away (`unfold`).
@@ -97,7 +98,7 @@ def fit_mesh(
         world = start.to("cpu")
         _check_seen(world, targets)
     elif refine_cameras:
-        world, cameras = pulled_together(targets, torch.Generator().manual_seed(0))
+        world, cameras = initial_cameras(targets, torch.Generator().manual_seed(0))
         targets = replace(targets, cameras=cameras)
     else:
         world = visual_hull_mesh(targets.masks, given)
@@ -134,14 +135,22 @@ def fit_mesh(
         descent.keep_the_better()
     mesh, cameras = descent.mesh, given
     if refine_cameras:
-        mesh, cameras = settled(mesh, descent.cameras, frame.cameras(given))
+        mesh, cameras = align_to_given(mesh, descent.cameras, frame.cameras(given))
         cameras = frame.world_cameras(cameras)
     mesh = frame.out_of(mesh)
     metrics = silhouette_iou(mesh, targets.masks, cameras) | soundness(mesh)
     metrics["seconds"] = descent.seconds()
     converged, message = _verdict(descent.history, phases, stopped)
     return FitResult(
-        mesh, None, tuple(descent.history), metrics, converged, message, world, cameras if refine_cameras else None
+        mesh,
+        None,
+        tuple(descent.history),
+        metrics,
+        converged,
+        message,
+        targets=replace(targets, cameras=given),
+        start=world,
+        cameras=cameras if refine_cameras else None,
     )
 
 
@@ -151,9 +160,7 @@ def _check_seen(start: Mesh, targets: Targets) -> None:
         InvalidInputError: no camera has a vertex of the start in its picture.
     """
     pixels, depth = targets.cameras.project(start.verts.detach())
-    height, width = targets.cameras.height, targets.cameras.width
-    inside = (pixels >= 0).all(-1) & (pixels <= pixels.new_tensor([width, height])).all(-1) & (depth > 0)
-    if not bool(inside.any()):
+    if not bool(is_in_picture(pixels, depth, targets.cameras.height, targets.cameras.width).any()):
         raise InvalidInputError(
             "start: no camera sees any of it: all look past it or away from it. Check the camera convention "
             "(geolearn.render.from_opengl, from_opencv, from_colmap, from_pytorch3d) and where the start lies"

@@ -31,19 +31,28 @@ def silhouette_iou(mesh: Mesh, masks: Float[Tensor, "N H W"], cameras: Cameras) 
             f"masks: expected {(len(cameras), height, width)}, at least one, got {tuple(masks.shape)}"
         )
     hard, covered = [], []
-    for mask, number in zip(masks, range(len(cameras)), strict=True):
-        size = (height * SAMPLES_PER_PIXEL, width * SAMPLES_PER_PIXEL)
-        drawn = render_views(mesh, cameras[number], size, "silhouette")[:, 0]
-        drawn = torch.nn.functional.avg_pool2d(drawn, SAMPLES_PER_PIXEL)
-        hard.append(coverage_iou((drawn >= 0.5).float(), (mask >= 0.5).float()[None]))
-        covered.append(coverage_iou(drawn, mask[None]))
+    for number in range(len(cameras)):
+        drawn, mask = draw_coverage(mesh, cameras[number]), masks[number, None]
+        hard.append(float(coverage_iou((drawn >= 0.5).float(), (mask >= 0.5).float())))
+        covered.append(float(coverage_iou(drawn, mask)))
     return {"iou": sum(hard) / len(hard), "coverage_iou": sum(covered) / len(covered)}
 
 
-def coverage_iou(drawn: Float[Tensor, "N H W"], masks: Float[Tensor, "N H W"]) -> float:
-    """Mean over the views of sum(min) / sum(max) of the shares of pixels that are covered; 1 where both are empty."""
-    common, union = drawn.minimum(masks).sum((1, 2)), drawn.maximum(masks).sum((1, 2))
-    return float(torch.where(union > 0, common / union.where(union > 0, 1), 1).mean())
+def draw_coverage(mesh: Mesh, camera: Cameras) -> Float[Tensor, "1 H W"]:
+    """The share of every pixel that a mesh covers, from 8 x 8 samples per pixel."""
+    size = (camera.height * SAMPLES_PER_PIXEL, camera.width * SAMPLES_PER_PIXEL)
+    samples = render_views(mesh, camera, size, "silhouette")[:, 0]
+    return torch.nn.functional.avg_pool2d(samples, SAMPLES_PER_PIXEL)
+
+
+def coverage_iou(drawn: Float[Tensor, "*B N H W"], masks: Float[Tensor, "*B N H W"]) -> Float[Tensor, "*B"]:
+    """Mean over N views of sum(min) / sum(max) of the covered shares of pixels; views that are empty in both count 1.
+
+    >>> float(coverage_iou(torch.tensor([[[0.5, 1.0]]]), torch.tensor([[[1.0, 1.0]]])))
+    0.75
+    """
+    common, union = drawn.minimum(masks).sum((-2, -1)), drawn.maximum(masks).sum((-2, -1))
+    return torch.where(union > 0, common / union.where(union > 0, 1), 1).mean(-1)
 
 
 def surface_agreement(
@@ -77,7 +86,7 @@ def surface_agreement(
 
 
 def soundness(mesh: Mesh) -> dict[str, float]:
-    """What can be wrong with a mesh whatever it shows.
+    """Flaws of a mesh that do not depend on what it shows.
 
     Returns:
         `watertight` (1 if every edge has two faces), `folded` and `degenerate` (shares of faces, see `flawed_faces`),

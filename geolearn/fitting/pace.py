@@ -1,4 +1,4 @@
-"""What the loops of all fits share: whose turn it is, how fast a step is, and whether the loss stands still."""
+"""What the loops of all fits share: which views a step draws, its rate, and whether the loss has stopped falling."""
 
 import math
 from collections.abc import Sequence
@@ -7,11 +7,11 @@ import torch
 
 LAST_RATE = 0.05  # as a part of the first
 STILL = 0.02  # a fit stands still when the last tenth of its steps gains less than this part of the loss
-LEAST_STEPS = 20  # of the last stage, from which a fit can be said to stand still
+LEAST_STEPS = 20  # of the last stage; with fewer nobody can tell whether a fit stands still
 
 
 class Turns:
-    """Which views a step draws: nearly all of them before any comes again.
+    """Which views a step draws: nearly all of them before one is drawn again.
 
     Args:
         views: how many there are.
@@ -19,7 +19,7 @@ class Turns:
         generator: draws their order.
 
     Attributes:
-        waiting: numbers of the views that have not come in this pass.
+        waiting: numbers of the views that are still to be drawn in this pass.
     """
 
     def __init__(self, views: int, views_per_step: int, generator: torch.Generator) -> None:
@@ -33,7 +33,7 @@ class Turns:
         return sorted(chosen)
 
 
-def falling(share: float) -> float:
+def cosine_decay(share: float) -> float:
     """From 1 to 0.05 along half a cosine, as `share` of the steps goes from 0 to 1."""
     return LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * share)) / 2
 

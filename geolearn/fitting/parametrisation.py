@@ -52,14 +52,14 @@ class _Solve(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, right: Tensor, factors: Any) -> Tensor:
         ctx.factors = factors
-        return _solved(factors, right)
+        return _solve(factors, right)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        return _solved(ctx.factors, grads[0]), None
+        return _solve(ctx.factors, grads[0]), None
 
 
-def _solved(factors: Any, right: Tensor) -> Tensor:
+def _solve(factors: Any, right: Tensor) -> Tensor:
     solution = factors.solve(right.detach().cpu().float().contiguous().numpy())
     return torch.from_numpy(solution).to(right)

@@ -11,7 +11,7 @@ from geolearn.errors import InvalidInputError
 from geolearn.fitting import FitResult, silhouette_iou, vertex_colours
 from geolearn.fitting.loss_plot import plot_fit
 from geolearn.fitting.sheets import before_after_sheet, error_sheet, silhouette_errors, turntable, up_of
-from geolearn.fitting.targets import in_sight, masks_of, targets_from
+from geolearn.fitting.targets import in_sight, masks_of
 from geolearn.io import save_mesh
 from geolearn.io.files import write_whole
 from geolearn.io.images import gif_bytes, png_bytes
@@ -41,23 +41,23 @@ def write_fit(
 
     Args:
         views: that it was fitted to, with masks.
-        settings: for the record; "images" and "colours" are those of `FitSettings`.
+        settings: for the record; "colours" is that of `FitSettings`.
         unseen: views that it was not fitted to.
 
     Returns:
         The record that is in result.json.
 
     Raises:
-        InvalidInputError: no mesh, or views that show nothing.
+        InvalidInputError: no mesh.
     """
     if not isinstance(result.shape, Mesh):
         raise InvalidInputError(f"result: expected a fitted mesh, got a {type(result.shape).__name__}")
     mesh = result.shape
-    targets = targets_from(views, settings["images"])
+    targets = result.targets
     shown = in_sight(masks_of(views))
     cameras = targets.cameras if result.cameras is None else result.cameras
     fitted = Views(views.images[shown], cameras, targets.masks)
-    colours = _colours(mesh, fitted, targets.kind, settings["colours"])
+    colours = _choose_colours(mesh, fitted, targets.kind, settings["colours"])
     for name in FORMATS:
         save_mesh(mesh, folder / f"mesh.{name}", vertex_colours=colours)
     errors, agreement = silhouette_errors(targets.masks, cameras, mesh)
@@ -76,13 +76,13 @@ def write_fit(
         "message": result.message,
         "metrics": result.metrics,
         "code": None if result.code is None else result.code.tolist(),
-        "held_out": None if unseen is None else _measured(mesh, unseen),
+        "held_out": None if unseen is None else _measure_unseen(mesh, unseen),
         "steps": len(result.history),
         "planned_steps": result.history[-1].total if result.history else 0,
         "views": len(views),
         "views_that_show_nothing": len(views) - len(fitted),
         "view_coverage_iou": dict(zip(map(str, shown), agreement, strict=True)),
-        "refined_cameras": None if result.cameras is None else _moves(targets.cameras, result.cameras),
+        "refined_cameras": None if result.cameras is None else _describe_moves(targets.cameras, result.cameras),
         "pictures": targets.kind,
         "coloured": colours is not None,
         "settings": settings,
@@ -90,7 +90,7 @@ def write_fit(
         "history": [step._asdict() for step in result.history],
     }
     write_json(folder / "result.json", record)
-    _page(record, mesh, up, colours, folder, title)
+    _write_page(record, mesh, up, colours, folder, title)
     return record
 
 
@@ -121,7 +121,9 @@ def figures(record: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"figure": name, "value": value} for name, value in rows]
 
 
-def _page(record: dict[str, Any], mesh: Mesh, up: Tensor, colours: Tensor | None, folder: Path, title: str) -> None:
+def _write_page(
+    record: dict[str, Any], mesh: Mesh, up: Tensor, colours: Tensor | None, folder: Path, title: str
+) -> None:
     page = Report(title)
     if not record["converged"]:
         page.warning(f"This fit has not converged: {record['message']}.")
@@ -130,7 +132,7 @@ def _page(record: dict[str, Any], mesh: Mesh, up: Tensor, colours: Tensor | None
     page.raw(mesh_viewer_html(mesh, up=up, vertex_colours=colours))
     page.table(figures(record))
     page.picture(folder / "before_after.png", "Views; where the fit began; where it ended")
-    page.picture(folder / "errors.png", "The worst silhouettes: red is missing, blue is too much")
+    page.picture(folder / "errors.png", "The worst silhouettes: red: the mesh is missing, blue: it is in excess")
     page.picture(folder / "loss.png", "Loss and IoU of the views of every step; grey lines: phases")
     page.picture(folder / "turntable.gif", "Once around")
     rest = {name: record[name] for name in ("pictures", "settings", "environment")}
@@ -139,11 +141,11 @@ def _page(record: dict[str, Any], mesh: Mesh, up: Tensor, colours: Tensor | None
     page.write(folder / "report.html")
 
 
-def _measured(mesh: Mesh, unseen: Views) -> dict[str, float]:
+def _measure_unseen(mesh: Mesh, unseen: Views) -> dict[str, float]:
     return silhouette_iou(mesh, masks_of(unseen), unseen.cameras) | {"views": len(unseen)}
 
 
-def _moves(given: Cameras, refined: Cameras) -> dict[str, Any]:
+def _describe_moves(given: Cameras, refined: Cameras) -> dict[str, Any]:
     """The refined poses, and by how much every camera was turned."""
     turn = refined.world_to_camera[:, :3, :3] @ given.world_to_camera[:, :3, :3].mT
     sine = torch.stack([turn[:, 2, 1] - turn[:, 1, 2], turn[:, 0, 2] - turn[:, 2, 0], turn[:, 1, 0] - turn[:, 0, 1]], 1)
@@ -154,8 +156,8 @@ def _moves(given: Cameras, refined: Cameras) -> dict[str, Any]:
     }
 
 
-def _colours(mesh: Mesh, views: Views, kind: str, wanted: bool | None) -> Tensor | None:
-    """Colours are taken from pictures that are neither normals nor all grey, unless it is said otherwise."""
+def _choose_colours(mesh: Mesh, views: Views, kind: str, wanted: bool | None) -> Tensor | None:
+    """Colours are taken from pictures that are neither normals nor all grey, unless `wanted` says otherwise."""
     images = views.images
     coloured = images.shape[1] == 3 and bool((images.amax(1) - images.amin(1) > COLOURFUL).any())
     if wanted or (wanted is None and coloured and kind != "normals"):

@@ -1,8 +1,9 @@
-"""What a fit returns: the shape, how it came about, and whether it was done."""
+"""What a fit returns: the shape, the course of the fit, and whether it converged."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from geolearn.fitting.targets import Targets
 from geolearn.structures import Cameras, Mesh, VoxelGrid
 from geolearn.typing import Tensor
 
@@ -37,6 +38,7 @@ class FitResult:
         metrics: numbers by name; see the function that made the result.
         converged: whether the loss stood still at the end; `message` says by how much it still fell, or
             what stopped it.
+        targets: what the shape was fitted to: the views that show something, with their cameras as they were given.
         start: the mesh that the fit began with, in the world of the cameras.
         cameras: of the views that show something, where they were refined.
     """
@@ -47,5 +49,6 @@ class FitResult:
     metrics: dict[str, float]
     converged: bool
     message: str
+    targets: Targets
     start: Mesh | None = None
     cameras: Cameras | None = None

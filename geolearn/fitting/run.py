@@ -10,9 +10,9 @@ from torch import nn
 
 from geolearn.errors import InvalidInputError
 from geolearn.fitting import FitResult, Step, coarse_to_fine, fit_latent, fit_mesh, silhouette_iou, soundness
-from geolearn.fitting.decoded_shapes import decoded, size_of_codes
+from geolearn.fitting.decoded_shapes import decode_shapes, size_of_codes
 from geolearn.fitting.report import write_fit
-from geolearn.fitting.targets import masks_of, targets_from
+from geolearn.fitting.targets import masks_of
 from geolearn.models import find_weights, load_model
 from geolearn.ops.isosurface import voxel_surface
 from geolearn.structures import Mesh, MeshBatch, Views
@@ -27,7 +27,7 @@ class FitSettings:
     """How a fit is run; the names are those of `fit_mesh`.
 
     Attributes:
-        hold_out: every so many-th view is kept out of the fit and only measured; 0: none.
+        hold_out: every n-th view is kept out of the fit and only measured; 0: none.
         colours: whether the vertices get colours from the pictures; None: if the pictures are colours.
         decoder: a run folder, a file or the name of the weights of a decoder, for `fit_latent` instead of `fit_mesh`;
             `images`, `picture_weight` and `refine_cameras` are not for it.
@@ -82,7 +82,7 @@ def run_fit(
             )
         decoder = load_decoder(settings.decoder)
         folder.mkdir(parents=True, exist_ok=True)
-        result = as_mesh(fit_latent(decoder, views, **shared, **options), decoder, views)
+        result = convert_to_mesh(fit_latent(decoder, views, **shared, **options), decoder)
         record["images"] = "none"
     else:
         folder.mkdir(parents=True, exist_ok=True)
@@ -119,7 +119,7 @@ def load_decoder(run_or_weights: PathLike) -> nn.Module:
     return model
 
 
-def as_mesh(result: FitResult, decoder: nn.Module, views: Views) -> FitResult:
+def convert_to_mesh(result: FitResult, decoder: nn.Module) -> FitResult:
     """The fit of a decoder as a mesh, with the figures of a mesh; what it began with is the shape of the code 0.
 
     Opacities are cut where the outline agrees best with the masks (metric `level`): half-opaque cells cast a shadow,
@@ -129,11 +129,10 @@ def as_mesh(result: FitResult, decoder: nn.Module, views: Views) -> FitResult:
         InvalidInputError: opacities without a surface.
     """
     with torch.no_grad():
-        mean = decoded(decoder, torch.zeros(1, size_of_codes(decoder)))
-    targets = targets_from(views, "none")
+        mean = decode_shapes(decoder, torch.zeros(1, size_of_codes(decoder)))
 
     def agreement(mesh: Mesh) -> dict[str, float]:
-        return silhouette_iou(mesh, targets.masks, targets.cameras)
+        return silhouette_iou(mesh, result.targets.masks, result.targets.cameras)
 
     if isinstance(result.shape, Mesh):
         mesh, start = result.shape, mean.unbind()[0] if isinstance(mean, MeshBatch) else None

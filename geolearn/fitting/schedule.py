@@ -15,7 +15,7 @@ class Phase:
 
     Attributes:
         size: height and width of the targets, to which the views are averaged down.
-        oversampling: silhouettes are drawn so many times larger and averaged, as a sensor averages over its pixels.
+        oversampling: silhouettes are drawn this many times larger and averaged, as a sensor averages over its pixels.
         faces: how many the mesh is remeshed to, though never to edges below half a pixel; None: keep the mesh.
         steps: how many.
         rate: the largest step of a vertex, in units of the object's longest side.

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from geolearn.fitting.metrics import SAMPLES_PER_PIXEL, coverage_iou
+from geolearn.fitting.metrics import coverage_iou, draw_coverage
 from geolearn.render import camera_rig, render_views
 from geolearn.render.pictures import visible_faces
 from geolearn.render.sheets import contact_sheet
@@ -23,38 +23,35 @@ def before_after_sheet(views: Views, start: Mesh | None, mesh: Mesh, columns: in
     some = views[chosen]
     factor = max(1, LARGEST // max(some.cameras.height, some.cameras.width))  # of small pictures, to see what is there
     size = (factor * some.cameras.height, factor * some.cameras.width)
-    rows = [torch.nn.functional.interpolate(_shown(some), size=size)]
+    rows = [torch.nn.functional.interpolate(_show_masked(some), size=size)]
     for shape in (start, mesh):
         if shape is not None:
             light = render_views(shape, some.cameras, size, "smooth", background=BACKGROUND)
             rows.append(light.expand(-1, 3, -1, -1))
-    return contact_sheet(_small(torch.cat(rows)), len(chosen), background=1.0)
+    return contact_sheet(_shrink(torch.cat(rows)), len(chosen), background=1.0)
 
 
 def silhouette_errors(
     masks: Float[Tensor, "N H W"], cameras: Cameras, mesh: Mesh
 ) -> tuple[Float[Tensor, "N 3 H W"], list[float]]:
-    """Pictures with what the mesh misses of the masks in red and what it has too much in blue, and the coverage IoU."""
+    """Pictures of the masks, red where the mesh is missing and blue where it is in excess, and their coverage IoU."""
     pictures, agreement = [], []
-    size = (cameras.height * SAMPLES_PER_PIXEL, cameras.width * SAMPLES_PER_PIXEL)
     for number in range(len(cameras)):
-        drawn = render_views(mesh, cameras[number], size, "silhouette")[:, 0]
-        drawn = torch.nn.functional.avg_pool2d(drawn, SAMPLES_PER_PIXEL)
-        mask = masks[number][None]
+        drawn, mask = draw_coverage(mesh, cameras[number]), masks[number, None]
         both = torch.minimum(drawn, mask)
         picture = 0.97 - 0.4 * both.expand(3, -1, -1)
         for excess, colour in ((mask - drawn, MISSING), (drawn - mask, TOO_MUCH)):
             share = excess.clamp(0, 1)
             picture = picture * (1 - share) + share * torch.tensor(colour)[:, None, None]
         pictures.append(picture)
-        agreement.append(coverage_iou(drawn, mask))
+        agreement.append(float(coverage_iou(drawn, mask)))
     return torch.stack(pictures), agreement
 
 
 def error_sheet(pictures: Float[Tensor, "N 3 h w"], agreement: list[float], count: int = 12) -> Float[Tensor, "3 H W"]:
     """The worst views first."""
     order = sorted(range(len(agreement)), key=lambda number: agreement[number])[:count]
-    return contact_sheet(_small(pictures[order]), min(6, len(order)), background=1.0)
+    return contact_sheet(_shrink(pictures[order]), min(6, len(order)), background=1.0)
 
 
 def turntable(
@@ -71,7 +68,7 @@ def turntable(
     verts = (mesh.verts.detach() - (low + high) / 2) / (high - low).norm() * math.sqrt(3)
     turned = Mesh(verts @ z_up.T, mesh.faces)
     cameras = camera_rig("ring", count=frames, size=size, elevation_rad=math.radians(20))
-    return _light(turned, cameras, colours)
+    return _render_light(turned, cameras, colours)
 
 
 def up_of(cameras: Cameras) -> Float[Tensor, " 3"]:
@@ -80,7 +77,7 @@ def up_of(cameras: Cameras) -> Float[Tensor, " 3"]:
     return mean / mean.norm() if float(mean.norm()) > 0.1 else mean.new_tensor([0.0, 0.0, 1.0])
 
 
-def _light(mesh: Mesh, cameras: Cameras, colours: Tensor | None = None) -> Tensor:
+def _render_light(mesh: Mesh, cameras: Cameras, colours: Tensor | None = None) -> Tensor:
     light = render_views(mesh, cameras, shading="smooth", background=BACKGROUND)
     if colours is None:
         return light.expand(-1, 3, -1, -1)
@@ -89,7 +86,7 @@ def _light(mesh: Mesh, cameras: Cameras, colours: Tensor | None = None) -> Tenso
     return torch.where(face[:, None] >= 0, seen * (light + 0.1), BACKGROUND)
 
 
-def _shown(views: Views) -> Tensor:
+def _show_masked(views: Views) -> Tensor:
     """The pictures, before a plain background where there are masks."""
     images = views.images[:, :3] if views.images.shape[1] >= 3 else views.images[:, :1].expand(-1, 3, -1, -1)
     if views.masks is None:
@@ -98,7 +95,7 @@ def _shown(views: Views) -> Tensor:
     return images * masks + BACKGROUND * (1 - masks)
 
 
-def _small(pictures: Tensor) -> Tensor:
+def _shrink(pictures: Tensor) -> Tensor:
     height, width = pictures.shape[-2:]
     factor = LARGEST / max(height, width)
     if factor >= 1:

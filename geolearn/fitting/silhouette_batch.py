@@ -1,7 +1,7 @@
 """Silhouettes of one shape or of several side by side, as grids and decoders are fitted to them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -18,10 +18,12 @@ class SilhouetteBatch:
     Attributes:
         masks: opacities.
         cameras: of the views.
+        targets: of the shapes, at the size of the views.
     """
 
     masks: Float[Tensor, "B N H W"]
     cameras: Cameras
+    targets: tuple[Targets, ...]
 
     def __len__(self) -> int:
         return len(self.masks)
@@ -33,7 +35,7 @@ class SilhouetteBatch:
 
 @torch.autocast("cpu", enabled=False)  # cameras and rays are exact, in whatever precision the decoder runs
 def batch_of(views: Views | Sequence[Views], longest: int | None = None) -> SilhouetteBatch:
-    """The silhouettes of one shape, or of several that were taken by the same cameras, checked at the door.
+    """The silhouettes of one shape, or of several taken by the same cameras.
 
     Args:
         views: of one shape or of several.
@@ -52,15 +54,9 @@ def batch_of(views: Views | Sequence[Views], longest: int | None = None) -> Silh
                 f"views: shapes that are fitted side by side are seen by the same cameras, and all in sight, but shape "
                 f"{number} has others than shape 0; fit them one by one"
             )
-    size = _limited((first.cameras.height, first.cameras.width), longest)
+    size = _limit_size((first.cameras.height, first.cameras.width), longest)
     masks = torch.stack([target.at(size).masks for target in targets])
-    return SilhouetteBatch(masks, _resized(first, size))
-
-
-def mask_agreement(drawn: Float[Tensor, "B N H W"], masks: Float[Tensor, "B N H W"]) -> Float[Tensor, " B"]:
-    """Mean over the views of sum(min) / sum(max) of the shares of pixels that are covered; 1 where both are empty."""
-    common, union = drawn.minimum(masks).sum((2, 3)), drawn.maximum(masks).sum((2, 3))
-    return torch.where(union > 0, common / union.where(union > 0, 1), 1).mean(1)
+    return SilhouetteBatch(masks, first.cameras.resized(*size), tuple(targets))
 
 
 def _same_cameras(one: Cameras, other: Cameras) -> bool:
@@ -71,14 +67,7 @@ def _same_cameras(one: Cameras, other: Cameras) -> bool:
     )
 
 
-def _limited(size: tuple[int, int], longest: int | None) -> tuple[int, int]:
+def _limit_size(size: tuple[int, int], longest: int | None) -> tuple[int, int]:
     if longest is None or max(size) <= longest:
         return size
     return max(1, round(size[0] * longest / max(size))), max(1, round(size[1] * longest / max(size)))
-
-
-def _resized(targets: Targets, size: tuple[int, int]) -> Cameras:
-    """The cameras with pictures of another size."""
-    cameras = targets.cameras
-    scale = cameras.K.new_tensor([[size[1] / cameras.width], [size[0] / cameras.height], [1.0]])
-    return replace(cameras, K=scale * cameras.K, height=size[0], width=size[1])

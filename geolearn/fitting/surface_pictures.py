@@ -31,8 +31,9 @@ def visible_normals(mesh: Mesh, cameras: Cameras, size: tuple[int, int]) -> Visi
     The gradient is that of the normals where the surface stays at its pixel; how a surface comes to cover a pixel is
     left to silhouettes.
     """
-    faces = visible_faces(mesh, cameras, size)[0]
     height, width = size
+    cameras = cameras.resized(height, width)
+    faces = visible_faces(mesh, cameras, size)[0]
     pixel = torch.nonzero(faces.reshape(-1) >= 0)[:, 0]
     view = pixel // (height * width)
     row, column = pixel // width % height, pixel % width
@@ -43,8 +44,7 @@ def visible_normals(mesh: Mesh, cameras: Cameras, size: tuple[int, int]) -> Visi
         ray = torch.stack([column + 0.5, row + 0.5, torch.ones_like(row)], 1)
         weights = torch.stack([(ray * torch.linalg.cross(p, q)).sum(1) for p, q in ((b, c), (c, a), (a, b))], 1)
         weights = weights / weights.sum(1, keepdim=True)
-        scale = cameras.K.new_tensor([[width / cameras.width], [height / cameras.height], [1.0]])
-        direction = torch.linalg.solve((scale * cameras.K)[view], ray[..., None])[..., 0]
+        direction = torch.linalg.solve(cameras.K[view], ray[..., None])[..., 0]
         direction = torch.nn.functional.normalize(direction, dim=1)
     at_corners = vertex_normals(mesh)[corners]
     normals = torch.nn.functional.normalize((weights[:, :, None] * at_corners).sum(1), dim=1)

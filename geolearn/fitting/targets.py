@@ -1,4 +1,4 @@
-"""The views a fit is driven by, checked at the door, and averaged down for its coarse phases."""
+"""The views that a shape is fitted to, validated once, and averaged down for coarse phases."""
 
 import warnings
 from dataclasses import dataclass
@@ -32,15 +32,15 @@ class Targets:
         """Averaged over the area of larger pixels; pictures only over the object."""
         if tuple(self.masks.shape[1:]) == size:
             return self
-        masks = _averaged(self.masks[:, None], size)
+        masks = _average_down(self.masks[:, None], size)
         pictures = self.pictures
         if pictures is not None:
-            pictures = _averaged(pictures * self.masks[:, None], size) / masks.clamp(min=1e-6)
+            pictures = _average_down(pictures * self.masks[:, None], size) / masks.clamp(min=1e-6)
             if self.kind == "normals":
                 pictures = torch.nn.functional.normalize(pictures, dim=1)
         return Targets(masks[:, 0], pictures, self.kind, self.cameras)
 
-    def chosen(self, index: list[int]) -> "Targets":
+    def select(self, index: list[int]) -> "Targets":
         pictures = None if self.pictures is None else self.pictures[index]
         return Targets(self.masks[index], pictures, self.kind, self.cameras[index])
 
@@ -50,7 +50,7 @@ def targets_from(views: Views, images: str) -> Targets:
 
     Raises:
         UnknownNameError: no such kind of images.
-        InvalidInputError: no views, no view that shows something, or images that cannot be what they are said to be.
+        InvalidInputError: no views, no view that shows something, or images that cannot be of the kind that was named.
     """
     if images not in IMAGE_KINDS:
         raise unknown_name("kind of images", images, IMAGE_KINDS)
@@ -76,7 +76,7 @@ def targets_from(views: Views, images: str) -> Targets:
         pictures = pictures.mean(1, keepdim=True)
     cameras = views.cameras.to("cpu")
     cameras = Cameras(cameras.K.detach(), cameras.world_to_camera.detach(), cameras.height, cameras.width)
-    return Targets(masks, None if kind == "none" else pictures, kind, cameras).chosen(keep)
+    return Targets(masks, None if kind == "none" else pictures, kind, cameras).select(keep)
 
 
 def masks_of(views: Views) -> Float[Tensor, "N H W"]:
@@ -125,5 +125,5 @@ def _are_normals(pictures: Tensor, masks: Tensor) -> bool:
     return bool((unit & (vectors[:, 2] > -0.05)).float().mean() > 0.9) and float(vectors.std(0).max()) > 0.02
 
 
-def _averaged(pictures: Tensor, size: tuple[int, int]) -> Tensor:
+def _average_down(pictures: Tensor, size: tuple[int, int]) -> Tensor:
     return torch.nn.functional.interpolate(pictures, size=size, mode="area")

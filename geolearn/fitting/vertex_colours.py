@@ -5,13 +5,14 @@ import math
 import torch
 
 from geolearn.errors import InvalidInputError
+from geolearn.fitting.picture_samples import is_in_picture, sample_pictures
 from geolearn.ops import mesh_edges, vertex_normals
 from geolearn.render import render_depth
 from geolearn.structures import Mesh, Views
 from geolearn.typing import Bool, Float, Tensor
 
 DEPTH_SLACK = 0.01  # of the mesh's longest side, by which a vertex may lie behind what its pixel sees
-STEEP = 0.1  # cosine between normal and ray below which a pixel says nothing of a vertex
+STEEP = 0.1  # cosine between normal and ray below which the colour of a pixel is not used
 NEARLY_FULL = 0.99  # opacity: pixels of the rim mix in the background
 
 
@@ -38,8 +39,7 @@ def vertex_colours(mesh: Mesh, views: Views) -> Float[Tensor, "V 3"]:
     for number in range(len(views)):
         camera = views.cameras[number]
         pixels, depth = (values[0].detach() for values in camera.project(verts))
-        where = 2 * pixels / pixels.new_tensor([camera.width, camera.height]) - 1
-        inside = (where.abs() <= 1).all(1) & (depth > 0)
+        inside = is_in_picture(pixels, depth, camera.height, camera.width)
         nearest = render_depth(mesh, camera)[0].detach()
         rays = torch.nn.functional.normalize(camera.centres - verts, dim=1)
         cosine = (rays * normals).sum(1)
@@ -47,20 +47,13 @@ def vertex_colours(mesh: Mesh, views: Views) -> Float[Tensor, "V 3"]:
         ahead = slack + 2 * steep * depth / camera.K[0, 0, 0]  # how much deeper the surface is two pixels on
         seen = inside & (cosine > STEEP) & (depth <= _nearest_around(nearest, pixels, inside) + ahead)
         if views.masks is not None:
-            seen &= _looked_up(views.masks[number, None], where)[:, 0] >= NEARLY_FULL
+            seen &= sample_pictures(views.masks[number, None].detach().cpu(), pixels)[0] >= NEARLY_FULL
         share = torch.where(seen, cosine.square(), 0)
-        total += share[:, None] * _looked_up(views.images[number], where).expand(-1, 3)
+        total += share[:, None] * sample_pictures(views.images[number].detach().cpu(), pixels).T.expand(-1, 3)
         weight += share
     known = weight > 0
     colours = torch.where(known[:, None], total / weight.where(known, 1)[:, None], 0.5)
     return _spread(colours, known, mesh).clamp(0, 1)
-
-
-def _looked_up(picture: Float[Tensor, "C H W"], where: Float[Tensor, "V 2"]) -> Float[Tensor, "V C"]:
-    found = torch.nn.functional.grid_sample(
-        picture.detach().cpu()[None], where[None, None].clamp(-2, 2), align_corners=False, padding_mode="border"
-    )
-    return found[0, :, 0].T
 
 
 def _nearest_around(depth: Float[Tensor, "H W"], pixels: Float[Tensor, "V 2"], inside: Bool[Tensor, " V"]) -> Tensor:

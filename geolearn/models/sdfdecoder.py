@@ -1,4 +1,4 @@
-"""SDFDecoder: a network that says how far a point is from the surface of the shape with a given code.
+"""SDFDecoder: a network for the signed distance of a point to the surface of the shape with a given code.
 
 Park et al., "DeepSDF: Learning Continuous Signed Distance Functions for Shape Representation", CVPR 2019, an
 auto-decoder: no encoder, a code per training shape that is learned with the weights.
@@ -40,7 +40,7 @@ class SDFDecoder(PretrainedModel):
 
     Attributes:
         code_size: D.
-        shape_codes: the codes of the training shapes, as they are learned (before `settle` names them anew).
+        shape_codes: the codes of the training shapes, as they are learned (before `settle` whitens them).
     """
 
     inputs = "codes"
@@ -106,7 +106,7 @@ class SDFDecoder(PretrainedModel):
 
     @torch.no_grad()
     def settle(self) -> None:
-        """After training: let codes be counted in the mean and the covariance of the codes of the training shapes."""
+        """After training: whiten codes by the training codes' mean and covariance."""
         codes = self.shape_codes.weight
         self.code_mean.copy_(codes.mean(0))
         covariance = (codes - codes.mean(0)).T @ (codes - codes.mean(0)) / max(1, len(codes) - 1)

@@ -51,8 +51,8 @@ def remesh(mesh: Mesh, edge_length: float, *, rounds: int = ROUNDS) -> Mesh:
     if expected > 1 << 27:
         raise InvalidInputError(f"edge_length: {edge_length} asks for {expected:.3g} faces; use a longer one")
     room = int(ROOM * max(expected, len(faces))) + 1000
-    verts, faces = _grown(verts, room // 2), _grown(faces, room)
-    twin, out = _grown(twin, 3 * room), _grown(out, room // 2)
+    verts, faces = _grow(verts, room // 2), _grow(faces, room)
+    twin, out = _grow(twin, 3 * room), _grow(out, room // 2)
     counts = remesh_rounds(verts, faces, twin, out, len(used), face_count, float(edge_length), rounds)
     faces = faces[: counts[1]]
     kept, faces = np.unique(faces[faces[:, 0] >= 0], return_inverse=True)
@@ -112,7 +112,7 @@ def _one_fan_per_vertex(start: Array, twin: Array, out: Array) -> bool:
     return bool((passed == degree).all())
 
 
-def _grown(rows: Array, size: int) -> Array:
+def _grow(rows: Array, size: int) -> Array:
     more = np.full((max(size, len(rows)), *rows.shape[1:]), -1, rows.dtype)
     more[: len(rows)] = rows
     return more

@@ -46,7 +46,7 @@ def unfold(mesh: Mesh) -> Mesh:
             break
         moving = flawed
         for _ in range(number // ROUNDS_PER_RING):
-            moving = _wider(moving, edges)
+            moving = _widen(moving, edges)
         total = torch.zeros_like(verts)
         total = total.index_add(0, edges[:, 0], verts[edges[:, 1]]).index_add(0, edges[:, 1], verts[edges[:, 0]])
         degree = torch.bincount(edges.reshape(-1), minlength=len(verts)).clamp(min=1)
@@ -67,7 +67,7 @@ def _flawed_verts(mesh: Mesh) -> Bool[Tensor, " V"]:
     return flawed
 
 
-def _wider(chosen: Bool[Tensor, " V"], edges: Tensor) -> Bool[Tensor, " V"]:
+def _widen(chosen: Bool[Tensor, " V"], edges: Tensor) -> Bool[Tensor, " V"]:
     """With one ring of neighbours more."""
     wider = chosen.clone()
     wider[edges[chosen[edges].any(1)].reshape(-1)] = True
@@ -83,5 +83,5 @@ def _patches_without(wrong: Tensor, moved: Tensor, edges: Tensor) -> Bool[Tensor
     links = sparse.coo_matrix((np.ones(len(inside)), (inside[:, 0], inside[:, 1])), (len(moved), len(moved)))
     patch = torch.from_numpy(csgraph.connected_components(links, directed=False)[1]).long()
     bad = torch.zeros(len(moved), dtype=torch.bool)
-    bad[patch[_wider(wrong, edges) & moved]] = True
+    bad[patch[_widen(wrong, edges) & moved]] = True
     return moved & ~bad[patch]

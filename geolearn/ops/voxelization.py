@@ -32,7 +32,7 @@ def voxelize(
 
     Time and memory grow with the cells of the surface, apart from the grid itself; `winding` evaluates solid angles
     in every cell off the surface if the mesh has a boundary. The result is the same for any number of threads and
-    any order of faces (`winding` of a mesh with a boundary: but for cells within 0.02 of 1/2).
+    any order of faces (`winding` of a mesh with a boundary: except for cells within 0.02 of 1/2).
 
     Args:
         mesh: V vertices, F faces; any soup of triangles, degenerate ones included. Computed on the CPU.

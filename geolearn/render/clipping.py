@@ -65,8 +65,8 @@ def clip_faces(
     q_share = (a[:, 2:] - z_clip_value) / (a[:, 2:] - c[:, 2:])
     if compat:
         q_share = q_share.detach()
-    p = _between(a, b, p_share, z_clip_value, perspective_correct)
-    q = _between(a, c, q_share, z_clip_value, perspective_correct)
+    p = _interpolate(a, b, p_share, z_clip_value, perspective_correct)
+    q = _interpolate(a, c, q_share, z_clip_value, perspective_correct)
     a_at, b_at, c_at = torch.eye(3, dtype=face_verts.dtype, device=cut.device)[cycle].unbind(1)
     p_at = a_at * (1 - p_share) + b_at * p_share
     q_at = a_at * (1 - q_share) + c_at * q_share
@@ -89,7 +89,7 @@ def clip_faces(
     return ClippedFaces(torch.cat(parts)[order], clipped_per_mesh, origin, siblings, torch.cat(ats)[order])
 
 
-def _between(start: Tensor, end: Tensor, share: Tensor, depth: float, perspective_correct: bool) -> Tensor:
+def _interpolate(start: Tensor, end: Tensor, share: Tensor, depth: float, perspective_correct: bool) -> Tensor:
     point = start * (1 - share) + end * share
     if not perspective_correct:
         return point

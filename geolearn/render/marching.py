@@ -59,7 +59,7 @@ class Samples(NamedTuple):
     values: Float[Tensor, "T C"]
     count: Int[Tensor, " M"]
 
-    def summed(self) -> Float[Tensor, "M C"]:
+    def sum_per_ray(self) -> Float[Tensor, "M C"]:
         """The sum of the samples of every ray."""
         ray = torch.repeat_interleave(self.count)
         return self.values.new_zeros(len(self.count), self.values.shape[1]).index_add(0, ray, self.values)
@@ -142,7 +142,7 @@ def composite_plain(
     if not inclusive:
         passed = torch.cat([torch.ones_like(passed[:, :1]), passed[:, :-1]], dim=1)
     weights = (passed[padded] * alphas)[:, None]
-    return Samples(weights * emissions, count).summed(), Samples(weights, count).summed()[:, 0]
+    return Samples(weights * emissions, count).sum_per_ray(), Samples(weights, count).sum_per_ray()[:, 0]
 
 
 def _starts(count: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from geolearn.structures import Cameras, Mesh, MeshBatch
 from geolearn.typing import Float, Int, Shaped, Tensor
 
 SHADINGS = ("smooth", "flat", "depth", "normals", "silhouette")
-TASKS_PER_THREAD = 4  # images are cut into bands of rows until there are so many pieces of work
+TASKS_PER_THREAD = 4  # images are cut into bands of rows until there are this many tasks per thread
 
 
 def render_views(
@@ -33,7 +33,7 @@ def render_views(
     | `silhouette` | 1 | 1 |
 
     The light is a headlight at the camera, the same for both sides of a face. A pixel shows what its centre sees; where
-    it sees nothing it is 0 (`smooth` and `flat`: `background`). Values are in [0, 1] but for `depth`. Faces may cross
+    it sees nothing it is 0 (`smooth` and `flat`: `background`). Values are in [0, 1], except `depth`. Faces may cross
     the camera's plane or surround the camera. No gradient flows. The work is done on the CPU; the result does not
     depend on the number of threads.
 
@@ -94,7 +94,7 @@ def _render(
     normals = np.zeros((len(verts) if smooth else 0, 3))
     if smooth:
         vertex_normals(verts, faces, normals)
-    matrices, rays, rotations = _projections(cameras, height, width)
+    matrices, rays, rotations = _projections(cameras.resized(height, width))
     pictures, threads = len(batch) * len(cameras), torch.get_num_threads()
     bands = min(height, -(-TASKS_PER_THREAD * threads // max(pictures, 1)))
     items = min(pictures * bands, threads)
@@ -104,10 +104,9 @@ def _render(
     )  # fmt: skip
 
 
-def _projections(cameras: Cameras, height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _projections(cameras: Cameras) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """World to pixels (N, 3, 4), pixels (u, v, 1) to ray directions in the world (N, 3, 3), rotations (N, 3, 3)."""
-    scale = np.array([width / cameras.width, height / cameras.height, 1.0])[:, None]
-    K = cameras.K.detach().cpu().double().numpy() * scale
+    K = cameras.K.detach().cpu().double().numpy()
     pose = cameras.world_to_camera.detach().cpu().double().numpy()
     rotations = np.ascontiguousarray(pose[:, :3, :3])
     return np.ascontiguousarray(K @ pose[:, :3]), rotations.transpose(0, 2, 1) @ np.linalg.inv(K), rotations

@@ -82,8 +82,7 @@ def project(mesh: Mesh | MeshBatch, cameras: Cameras, size: int | tuple[int, int
             f"mesh, cameras: expected both on one device, got {batch.verts.device} and {cameras.device}; move one "
             "with .to(device)"
         )
-    scale = cameras.K.new_tensor([[width / cameras.width], [height / cameras.height], [1.0]])
-    matrices = (scale * cameras.K) @ cameras.world_to_camera[:, :3]
+    matrices = cameras.resized(height, width).K @ cameras.world_to_camera[:, :3]
     views, meshes, verts = len(cameras), len(batch), batch.verts
     points = torch.addmm(matrices[:, :, 3].reshape(-1), verts, matrices[:, :, :3].reshape(-1, 3).mT)
     points = points.reshape(len(verts), views, 3).transpose(0, 1).reshape(-1, 3)

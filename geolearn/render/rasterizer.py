@@ -66,7 +66,7 @@ def rasterize_meshes(
 
     Raises:
         InvalidInputError: K < 1, a negative or non-finite blur, an image without pixels, vertices that are NaN or
-            infinite (but for those in the camera's plane), or anything else than float32.
+            infinite (except in the camera's plane), or another type than float32.
     """
     height, width = _image_size(image_size)
     if faces_per_pixel < 1:
@@ -75,7 +75,7 @@ def rasterize_meshes(
         raise InvalidInputError(f"blur_radius: expected a squared distance >= 0, got {blur_radius}")
     if z_clip_value is not None and perspective_correct and not z_clip_value > 0:
         raise InvalidInputError(f"z_clip_value: expected a depth > 0 for a perspective camera, got {z_clip_value}")
-    verts, faces, faces_per_mesh = _packed(meshes)
+    verts, faces, faces_per_mesh = _pack(meshes)
     if verts.is_cuda:
         pytorch3d = require("pytorch3d.renderer.mesh.rasterize_meshes", extra="render")
         batch = MeshBatch.from_meshes([meshes]) if isinstance(meshes, Mesh) else meshes
@@ -247,7 +247,7 @@ def _image_size(image_size: int | Sequence[int]) -> tuple[int, int]:
     return size
 
 
-def _packed(meshes: Any) -> tuple[Tensor, Tensor, Tensor]:
+def _pack(meshes: Any) -> tuple[Tensor, Tensor, Tensor]:
     """Vertices, faces and the number of faces per mesh."""
     if isinstance(meshes, Mesh):
         meshes = MeshBatch.from_meshes([meshes])

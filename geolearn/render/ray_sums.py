@@ -91,7 +91,7 @@ class RaySums:
         if view not in self._views:
             shape = (self.size[0] * self.size[1], self.resolution**3)
             ray, cell, length = self._lengths(view)
-            self._views[view] = _compressed(ray, cell, length, shape), _compressed(cell, ray, length, shape[::-1])
+            self._views[view] = _compress_rows(ray, cell, length, shape), _compress_rows(cell, ray, length, shape[::-1])
         return self._views[view]
 
     def _lengths(self, view: int) -> tuple[Int[Tensor, " T"], Int[Tensor, " T"], Float[Tensor, " T"]]:
@@ -110,7 +110,7 @@ class RaySums:
         return ray, (cell * cell.new_tensor([size * size, size, 1])).sum(1), length[ray, piece].float()
 
 
-def _compressed(row: Tensor, column: Tensor, values: Tensor, shape: tuple[int, ...]) -> Tensor:
+def _compress_rows(row: Tensor, column: Tensor, values: Tensor, shape: tuple[int, ...]) -> Tensor:
     """A sparse matrix in compressed rows, with 32-bit indices, for which its product is fastest."""
     order = torch.argsort(row * shape[1] + column)
     starts = torch.bincount(row + 1, minlength=shape[0] + 1).cumsum(0)

@@ -26,7 +26,7 @@ class ResultMemory:
 
     @property
     def unused(self) -> int:
-        """Bytes that lie here."""
+        """Bytes of the blocks that wait to be used again."""
         return sum(size * len(blocks) for size, blocks in list(self._blocks.items()))
 
     def empty(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
@@ -44,7 +44,7 @@ class ResultMemory:
 
     def _give_back(self, block: np.ndarray) -> None:
         if self.unused + block.nbytes > self.limit:
-            self._blocks.clear()  # the sizes of something that is over
+            self._blocks.clear()  # sizes of a job that has ended
         if block.nbytes <= self.limit:
             self._blocks[block.nbytes].append(block)
 

@@ -84,7 +84,7 @@ def camera_rig(
     return Cameras(K, pose, height, width)
 
 
-def framed(mesh: Mesh, fit: str) -> Mesh:
+def frame_mesh(mesh: Mesh, fit: str) -> Mesh:
     """The mesh as every camera rig frames it: "cube", "sphere" or "none", see `geolearn.data.RenderViews`."""
     if fit == "none" or not len(mesh.faces):
         return mesh

@@ -88,9 +88,8 @@ def render_shaded(
         pictures = empty.expand(len(batch), views, 4, height, width).clone()
         return pictures[0] if isinstance(mesh, Mesh) else pictures
     farthest = float(torch.cdist(cameras.centres.detach(), batch.verts.detach()).max())
-    scale = cameras.K.new_tensor([[width / cameras.width], [height / cameras.height], [1.0]])
     turns = torch.arange(views).repeat(len(batch))
-    each = Cameras(scale * cameras.K, cameras.world_to_camera, height, width)[turns]
+    each = cameras.resized(height, width)[turns]
     seen_by = to_pytorch3d(each)
     meshes = batch.to_pytorch3d().extend(views)
     meshes.textures = renderer.TexturesVertex(_vertex_colours(colours, batch, meshes, each))

@@ -8,33 +8,16 @@ draws: with d_f the squared distance of a pixel centre to the nearest edge of fa
 over the faces with d_f < blur_radius. Distances are in PyTorch3D's NDC, where the short side of the image is 2 long,
 so that its settings carry over and do not depend on the size of the image.
 
-Which blur. In pixels an edge is sqrt(sigma) * side / 2 soft and a face reaches sqrt(blur_radius) * side / 2 beyond its
-edges, with blur_radius = log(1/eps - 1) sigma where its share falls to eps (9.21 sigma for 1e-4, the default). Only
-pixels within that reach move an outline: 3.9 px at 256 px and 1.0 px at 64 px for sigma 1e-4, 1.2 and 0.3 px for 1e-5.
-So start with a reach as long as the way outlines have to go (sigma 1e-3 to 1e-4, or small images), and end where
-sqrt(sigma) is under half a pixel: 1e-5 at 256 px, 1e-4 at 64 px. Large sigma also makes shapes fat, the more the finer
-the mesh: a sphere of 1,280 / 5,120 / 20,480 / 81,920 faces at 256 px has 1.03 / 1.05 / 1.07 / 1.08 times its true area
-for sigma 1e-4, 1.00 / 1.00 / 1.00 / 1.02 for 1e-5. A pixel on an edge between faces sees 1/2 of each: as sigma falls
-the inside goes to 1 but there.
+Which blur: in pixels an edge is sqrt(sigma) * side / 2 soft, and a face reaches sqrt(blur_radius) * side / 2 beyond
+its edges. Only pixels within that reach move an outline, so start with a reach as long as the distance that outlines
+have to move (sigma 1e-3 to 1e-4, or small images), and end where sqrt(sigma) is below half a pixel (1e-5 at 256 px). A
+large sigma also makes shapes fat. On an edge between two faces a pixel sees 1/2 of each: as sigma falls, the inside
+goes to 1 except on those edges.
 
-Which K (`faces_per_pixel`). None, for silhouettes: all faces count and memory is the image. With a K the nearest count,
-and those may all be faces of the rim that hardly touch a pixel which a farther face covers: too small a K does not
-blur an outline but tears holes: errors of alpha up to 1. Share of the seen pixels of that sphere at 256 px that have
-more than K faces, and the largest error of alpha:
-
-| faces | sigma | faces per pixel: median, most | more than 10 | error at K = 10 | more than 50 | error at K = 50 |
-| --- | --- | --- | --- | --- | --- | --- |
-| 1,280 | 1e-4 | 12, 28 | 61 % | 0.96 | 0 | 0 |
-| 5,120 | 1e-4 | 26, 66 | 99 % | 0.99 | 9 % | 1e-4 |
-| 5,120 | 1e-5 | 8, 28 | 21 % | 0.96 | 0 | 0 |
-| 20,480 | 1e-4 | 72, 194 | 100 % | 1.00 | 97 % | 0.54 |
-| 20,480 | 1e-5 | 15, 66 | 91 % | 0.99 | 2 % | 1e-4 |
-| 81,920 | 1e-5 | 36, 168 | 100 % | 1.00 | 22 % | 0.33 |
-
-Numbers at 64 px are within a few percent of these, since sigma, too, is a part of the image. Shading
-(`geolearn.render.render_shaded`) weighs faces by depth, and the nearest decide: against K = 100, colours are off by
-0.07 at most for K = 5 and 0.02 for K = 10 on up to 20,480 faces and sigma 1e-4, and by less for less. Its opacity
-suffers like silhouettes (0.4 to 1 off for K = 10 and sigma 1e-4): take colours from there and outlines from here.
+Which `faces_per_pixel`: None, for silhouettes. All faces count then, and the only memory is the image. With a number
+only the nearest count. Those may all be faces of the rim that hardly touch a pixel which a farther face covers, so too
+small a number tears holes into silhouettes. Shading (`geolearn.render.render_shaded`) weighs faces by depth and needs
+few; take colours from there and outlines from here. Figures: `benchmarks/results/soft_silhouettes.md`.
 """
 
 import math
@@ -75,8 +58,8 @@ def render_silhouette(
         sigma: how soft edges are, a squared distance in NDC.
         blur_radius: squared distance in NDC up to which a face reaches beyond its edges; by default where its sigmoid
             falls to 1e-4, log(1/1e-4 - 1) sigma = 9.21 sigma.
-        faces_per_pixel: keep only so many faces of a pixel, the nearest, as PyTorch3D does. By default all count, which
-            is faster and needs no memory but the image (on CUDA, where PyTorch3D rasterizes: 50).
+        faces_per_pixel: keep only this many faces of a pixel, the nearest, as PyTorch3D does. By default all count,
+            which is faster and needs only the memory of the image (on CUDA, where PyTorch3D rasterizes: 50).
 
     Returns:
         (V, H, W), or (B, V, H, W) for a batch, in [0, 1]; 0 where nothing is seen. Faces that cross the plane of a
@@ -109,7 +92,7 @@ def render_depth(
     """Depth of what every pixel centre sees, with gradients into vertices, intrinsics and poses.
 
     The picture of `render_views(..., shading="depth")`. The gradient is that of the point where the ray of a pixel
-    meets its face; it knows nothing of a face that comes to cover the pixel, which is what silhouettes are for.
+    meets its face. It does not see that another face comes to cover the pixel; silhouettes do.
 
     Args:
         mesh, cameras, size: as for `render_silhouette`.

@@ -36,7 +36,7 @@ Mode = Literal["physical", "paper", "reference"]
 MODES = ("physical", "paper", "reference")
 Values = Float[Tensor, "R R R"] | Float[Tensor, "B 1 R R R"] | Bool[Tensor, "R R R"] | Bool[Tensor, "B 1 R R R"]
 
-REFERENCE_SAMPLES = 1024  # the authors' emission-absorption takes so many across the grid
+REFERENCE_SAMPLES = 1024  # that the authors' emission-absorption takes across the grid
 LEAST_TRANSMISSION = 1e-5  # of one sample; the authors' clamp, which also keeps the derivative of a power finite
 
 
@@ -70,10 +70,10 @@ def visual_hull(
         UnknownNameError: no such mode.
     """
     grids = _batch(values, "values", highest=math.inf)
-    length = step if _known(mode) == "physical" else 1.0
+    length = step if _check_mode(mode) == "physical" else 1.0
 
     def form(samples: Samples) -> Tensor:
-        return -torch.expm1(-length * samples.summed())
+        return -torch.expm1(-length * samples.sum_per_ray())
 
     return _images(form, values, grids, cameras, step, origin, voxel_size, paired)[..., 0, :, :]
 
@@ -95,7 +95,7 @@ def absorption_only(
     """
     grids = _batch(values, "values", highest=1.0)
     scale = density * step / grids.shape[-1]
-    _known(mode)
+    _check_mode(mode)
 
     def form(samples: Samples) -> Tensor:
         alphas = _alphas(samples.values[:, 0], mode, step, scale)
@@ -139,7 +139,7 @@ def emission_absorption(
         )
     if not bool(torch.isfinite(emission.detach()).all()):
         raise InvalidInputError("emission: some values are NaN or infinite")
-    if _known(mode) == "reference" and step is None:
+    if _check_mode(mode) == "reference" and step is None:
         step = grids.shape[-1] / REFERENCE_SAMPLES
     step = 1.0 if step is None else step
     scale = density * step / grids.shape[-1]
@@ -184,7 +184,7 @@ def _images(
     return pixels.reshape(*views, cameras.height, cameras.width, pixels.shape[1]).movedim(-1, -3)
 
 
-def _known(mode: str) -> str:
+def _check_mode(mode: str) -> str:
     if mode not in MODES:
         raise unknown_name("volume rendering mode", mode, MODES)
     return mode

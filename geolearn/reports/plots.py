@@ -10,7 +10,7 @@ import torch
 from geolearn._optional import require
 from geolearn.data import RenderViews
 from geolearn.render.pictures import visible_faces
-from geolearn.render.rigs import framed
+from geolearn.render.rigs import frame_mesh
 from geolearn.structures import Mesh
 
 
@@ -30,7 +30,7 @@ def grid_of_axes(rows: int, columns: int) -> tuple[Any, Any]:
 
 
 def plot_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str], path: Path, title: str = "") -> None:
-    """Confusion matrix: rows are true classes, columns what was said, shade is the share of the row."""
+    """Confusion matrix: rows are true classes, columns predicted ones, shade is the share of the row."""
     size = max(5.0, 0.45 * len(classes) + 2)
     figure = make_figure(size, size)
     axes = figure.add_subplot()
@@ -87,7 +87,7 @@ def plot_meshes(meshes: Sequence[tuple[Mesh, str]], path: Path, columns: int = 5
     for place in axes.flat:
         place.set_axis_off()
     for (mesh, caption), place in zip(meshes, axes.flat, strict=False):
-        face = visible_faces(framed(mesh, look.fit), look.cameras(), (look.size, look.size))[0, 0].long()
+        face = visible_faces(frame_mesh(mesh, look.fit), look.cameras(), (look.size, look.size))[0, 0].long()
         labels = mesh.face_labels if mesh.face_labels is not None else torch.zeros(len(mesh.faces), dtype=torch.int64)
         colours = torch.tensor(palette((labels % 20).tolist()), dtype=torch.float32)[:, :3]
         pixels = colours[face] * look(mesh)[0, 0, :, :, None]

@@ -1,4 +1,4 @@
-"""Checks at the door of every record: shape, dtype and finiteness, with one wording."""
+"""Records are validated on construction: shape, dtype and finiteness, with uniform messages."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from geolearn.errors import InvalidInputError
 def as_tensor(value: object, name: str, shape: Sequence[int | None]) -> Tensor:
     """`value` as a tensor of its own type; `shape` is only for the message.
 
-    Arrays share their memory where torch can: those that are read-only, reversed or of foreign byte order are copied.
+    Arrays share their memory where torch can: arrays that are read-only, reversed or in another byte order are copied.
 
     Raises:
         InvalidInputError: not numeric.
@@ -47,7 +47,7 @@ def to_tensor(value: object, name: str, dtype: torch.dtype, shape: Sequence[int 
     if not dtype.is_floating_point and tensor.is_floating_point() and tensor.numel():
         raise InvalidInputError(f"{name}: expected integers, got {tensor.dtype}; convert them first")
     converted = tensor.to(dtype)
-    # One sum settles nearly all: with a value that is not finite it is not, and otherwise only if it overflows.
+    # One sum decides nearly always: it is not finite if a value is not, and otherwise only if it overflows.
     if dtype.is_floating_point and not math.isfinite(converted.detach().sum()):
         bad = int((~torch.isfinite(converted)).sum())
         if not bad:

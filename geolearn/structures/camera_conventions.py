@@ -116,7 +116,7 @@ def from_opencv(
     """
     R, t = to_tensor(R, "R", torch.float32, (None, 3, 3)), to_tensor(t, "t", torch.float32, (None, 3))
     K = to_tensor(K, "K", torch.float32, (len(R), 3, 3))
-    return Cameras(_shifted(K, 0.5 - pixel_centre), _rigid(R, t), height, width)
+    return Cameras(_shift_centre(K, 0.5 - pixel_centre), _rigid(R, t), height, width)
 
 
 def to_opencv(
@@ -124,7 +124,7 @@ def to_opencv(
 ) -> tuple[Float[Tensor, "N 3 3"], Float[Tensor, "N 3"], Float[Tensor, "N 3 3"]]:
     """`(R, t, K)` with x_camera = R x + t; the reverse of `from_opencv`."""
     pose = cameras.world_to_camera
-    return pose[:, :3, :3], pose[:, :3, 3], _shifted(cameras.K, pixel_centre - 0.5)
+    return pose[:, :3, :3], pose[:, :3, 3], _shift_centre(cameras.K, pixel_centre - 0.5)
 
 
 def from_opengl(
@@ -225,7 +225,7 @@ def _intrinsics(linear: Tensor, principal: Tensor) -> Tensor:
     return torch.cat([torch.cat([linear, principal[..., None]], dim=2), last], dim=1)
 
 
-def _shifted(K: Tensor, pixels: float) -> Tensor:
+def _shift_centre(K: Tensor, pixels: float) -> Tensor:
     return _intrinsics(K[:, :2, :2], K[:, :2, 2] + pixels)
 
 

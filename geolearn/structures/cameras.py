@@ -74,6 +74,19 @@ class Cameras:
     def to(self, device: torch.device | str) -> "Cameras":
         return replace(self, K=self.K.to(device), world_to_camera=self.world_to_camera.to(device))
 
+    def resized(self, height: int, width: int) -> "Cameras":
+        """The same cameras with pictures of another size: K' = diag(width' / width, height' / height, 1) K.
+
+        >>> Cameras([[[40.0, 0, 32], [0, 40, 24], [0, 0, 1]]], torch.eye(4)[None], 48, 64).resized(24, 32).K
+        tensor([[[20.,  0., 16.],
+                 [ 0., 20., 12.],
+                 [ 0.,  0.,  1.]]])
+        """
+        if (height, width) == (self.height, self.width):
+            return self
+        scale = self.K.new_tensor([[width / self.width], [height / self.height], [1.0]])
+        return replace(self, K=scale * self.K, height=height, width=width)
+
     @property
     def centres(self) -> Float[Tensor, "N 3"]:
         """Camera positions in the world."""

@@ -30,8 +30,8 @@ def tower(tmp_path):
 def test_what_is_written_is_what_the_representation_gives(tower, tmp_path, capsys):
     out = tmp_path / "views"
     assert main(["render", str(tower), "--size", "40", "-o", str(out)]) == 0
-    said = capsys.readouterr().out
-    assert "12 pictures of tower.off, 24 faces, z up" in said
+    printed = capsys.readouterr().out
+    assert "12 pictures of tower.off, 24 faces, z up" in printed
     views = load_views(out)
     expected = RenderViews(size=40)(load_mesh(tower))
     assert torch.equal(views.images, expected)

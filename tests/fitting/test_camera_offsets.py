@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from geolearn.fitting.camera_offsets import CameraOffsets, settled
+from geolearn.fitting.camera_offsets import CameraOffsets, align_to_given
 from geolearn.render import camera_rig
 from geolearn.structures import Mesh
 
@@ -82,7 +82,7 @@ def test_a_world_that_was_turned_moved_and_scaled_comes_back():
     elsewhere = replace(given, world_to_camera=pose)
     there = Mesh(scale * POINTS @ turn.T + shift, FACES)
     assert torch.allclose(elsewhere.project(there.verts)[0], given.project(POINTS)[0], atol=1e-3)
-    back, cameras = settled(there, elsewhere, given)
+    back, cameras = align_to_given(there, elsewhere, given)
     assert torch.allclose(back.verts, POINTS, atol=1e-5)
     assert torch.allclose(cameras.world_to_camera, given.world_to_camera, atol=1e-5)
 
@@ -95,8 +95,8 @@ def test_settling_changes_no_picture_and_no_camera_that_agrees_on_average():
         torch.stack([(s := 0.05 * torch.randn(3, 3, generator=generator)) - s.T for _ in range(8)])
     )
     away = moved(given, rotations, 0.05 * torch.randn(8, 3, generator=generator))
-    mesh, cameras = settled(Mesh(POINTS, FACES), away, given)
+    mesh, cameras = align_to_given(Mesh(POINTS, FACES), away, given)
     assert torch.allclose(cameras.project(mesh.verts)[0], away.project(POINTS)[0], atol=2e-3)
-    again, same = settled(mesh, cameras, given)  # there is nothing left to choose
+    again, same = align_to_given(mesh, cameras, given)  # there is nothing left to choose
     assert torch.allclose(again.verts, mesh.verts, atol=1e-5)
     assert torch.allclose(same.world_to_camera, cameras.world_to_camera, atol=1e-5)

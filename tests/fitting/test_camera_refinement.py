@@ -8,8 +8,8 @@ import torch
 
 from geolearn.errors import InvalidInputError
 from geolearn.fitting import Phase, fit_mesh, surface_agreement
-from geolearn.fitting.camera_offsets import settled
-from geolearn.fitting.camera_refinement import grown
+from geolearn.fitting.camera_offsets import align_to_given
+from geolearn.fitting.camera_refinement import dilate_masks
 from geolearn.ops.isosurface import isosurface
 from geolearn.render import camera_rig, render_views
 from geolearn.structures import Mesh, Views
@@ -50,7 +50,7 @@ def turned_by_chance(cameras, degrees):
 
 def degrees_off(cameras, true):
     """Mean angle between cameras and true ones, the worlds of both laid over each other."""
-    same = settled(Mesh(torch.zeros(3, 3), torch.zeros(0, 3, dtype=torch.int64)), cameras, true)[1]
+    same = align_to_given(Mesh(torch.zeros(3, 3), torch.zeros(0, 3, dtype=torch.int64)), cameras, true)[1]
     turn = same.world_to_camera[:, :3, :3] @ true.world_to_camera[:, :3, :3].mT
     angle = torch.acos(((turn.diagonal(dim1=1, dim2=2).sum(1) - 1) / 2).clamp(-1, 1))
     return math.degrees(float(angle.mean()))
@@ -67,7 +67,7 @@ def test_noisy_poses_are_found_and_the_shape_is_better_for_it():
     assert degrees_off(refined.cameras, true) < 0.3 * NOISE_DEGREES
     assert refined.metrics["coverage_iou"] > plain.metrics["coverage_iou"] + 0.15
     # the world is that of the noisy cameras, on average; laid over the true ones, the shape is the true one
-    shapes = [settled(refined.shape, refined.cameras, true)[0], plain.shape]
+    shapes = [align_to_given(refined.shape, refined.cameras, true)[0], plain.shape]
     scores = [
         surface_agreement(mesh, shape, threshold=0.02, generator=torch.Generator().manual_seed(0))["f_score"]
         for mesh in shapes
@@ -100,6 +100,6 @@ def test_one_view_says_nothing_of_its_camera():
 def test_grown_masks_by_hand():
     mask = torch.zeros(1, 5, 7)
     mask[0, 2, 1] = 0.5
-    wide = grown(mask, 1.2)
+    wide = dilate_masks(mask, 1.2)
     assert wide[0, 1:4, 0:3].unique().tolist() == [0.5]
     assert float(wide.sum()) == 4.5

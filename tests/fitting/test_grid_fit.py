@@ -87,3 +87,13 @@ def test_bad_input():
         fit_grid([views, views], start=[grid])
     with pytest.raises(InvalidInputError, match="no camera sees anything"):
         fit_grid(views, box=CUBE + 100)
+
+
+def test_a_result_says_what_it_was_fitted_to():
+    """Only the views that show something, at their own size, whatever the size of the fit."""
+    views = views_of(count=4)
+    blank = replace(views, masks=torch.cat([views.masks[:3], torch.zeros_like(views.masks[3:])]))
+    targets = fit_grid(blank, resolution=4, box=CUBE, steps=1).targets
+    assert torch.equal(targets.masks, views.masks[:3])
+    assert torch.equal(targets.cameras.K, views.cameras.K[:3])
+    assert targets.kind == "none"

@@ -12,7 +12,7 @@ import torch
 from geolearn.cli.main import main
 from geolearn.fitting import Phase, Step, fit_latent, fit_mesh, mesh_fit
 from geolearn.fitting import run as fit_run
-from geolearn.fitting.run import FitSettings, as_mesh, run_fit
+from geolearn.fitting.run import FitSettings, convert_to_mesh, run_fit
 from geolearn.fitting.sheets import silhouette_errors, turntable, up_of
 from geolearn.io import load_mesh, save_views
 from geolearn.models import PCADecoder, save_model
@@ -50,8 +50,8 @@ def test_everything_is_written(quickly, tmp_path, capsys):
     save_views(some_views(9), tmp_path / "scene")
     out = tmp_path / "out"
     assert main(["fit", str(tmp_path / "scene" / "transforms.json"), "-o", str(out), "--hold-out", "4"]) == 0
-    said = capsys.readouterr().out
-    assert f"report: {out / 'report.html'}" in said
+    printed = capsys.readouterr().out
+    assert f"report: {out / 'report.html'}" in printed
     assert sorted(file.name for file in out.iterdir()) == sorted(WRITTEN)
     record = json.loads((out / "result.json").read_text())
     assert record["views"] == 7
@@ -66,7 +66,7 @@ def test_everything_is_written(quickly, tmp_path, capsys):
     assert b"uchar red" in (out / "mesh.ply").read_bytes()[:400]  # pictures in colour
     page = (out / "report.html").read_text()
     assert ("has not converged" in page) == (not record["converged"])
-    assert ("NOT converged" in said) == (not record["converged"])
+    assert ("NOT converged" in printed) == (not record["converged"])
     assert not re.search(r"(src|href)=.(?!data:)|https?://|import\(", page)  # nothing comes from elsewhere
 
 
@@ -228,7 +228,7 @@ def test_a_decoder_of_grids_gives_a_surface():
     )
     masks = (masks > 0).float()
     views = Views(masks, cameras, masks[:, 0])
-    result = as_mesh(fit_latent(ball, views), ball, views)
+    result = convert_to_mesh(fit_latent(ball, views), ball)
     assert float((result.shape.verts.norm(dim=1) - 0.3).abs().max()) < 1 / 24  # a cell
     assert float((result.start.verts.norm(dim=1) - 0.25).abs().max()) < 0.05
     assert result.metrics["watertight"] == 1
@@ -269,9 +269,9 @@ def turned_away(views):
 def test_bad_scenes_get_one_line(tmp_path, capsys, change, message):
     save_views(change(some_views()), tmp_path / "scene")
     assert main(["fit", str(tmp_path / "scene"), "-o", str(tmp_path / "out")]) == 2
-    said = capsys.readouterr().err
-    assert re.search(message, said), said
-    assert said.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert re.search(message, printed), printed
+    assert printed.count("\n") == 1
 
 
 def test_pictures_of_another_size_than_the_cameras_say(tmp_path, capsys):

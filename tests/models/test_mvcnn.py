@@ -156,5 +156,5 @@ def test_shipped_weights_know_the_test_shapes_of_modelnet10_views(real_data):
                 pictures.append(torch.from_numpy(np.stack(read))[:, None])
                 labels.append(label)
     with torch.inference_mode():
-        said = torch.cat([net(shape[None] / 255).argmax(1) for shape in pictures])
-    assert float((said == torch.tensor(labels)).float().mean()) > 0.8
+        predictions = torch.cat([net(shape[None] / 255).argmax(1) for shape in pictures])
+    assert float((predictions == torch.tensor(labels)).float().mean()) > 0.8

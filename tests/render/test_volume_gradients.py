@@ -28,7 +28,7 @@ def test_gradcheck_from_grid_and_camera_to_image(inclusive: bool) -> None:
         samples = marching.sample_along_rays(grids, (origins + 0.5) * 3 - 0.5, directions, 0.6)
         alphas, light = samples.values[:, 0], samples.values[:, 1:]
         image, weight = marching.composite(alphas, light, samples.count, inclusive=inclusive)
-        return image, weight, 1 - torch.exp(-samples.summed())
+        return image, weight, 1 - torch.exp(-samples.sum_per_ray())
 
     assert float(render(grids, K, pose)[0].detach().std()) > 0.01
     assert torch.autograd.gradcheck(render, (grids, K, pose), eps=1e-6, atol=1e-7, rtol=1e-5)

@@ -86,3 +86,17 @@ def test_float64_and_strided_input() -> None:
 def test_refusals(change: dict, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
         Cameras(**({"K": K, "world_to_camera": POSE, "height": 4, "width": 6} | change))
+
+
+def test_resized_pictures_show_the_same_at_another_scale():
+    K = torch.tensor([[[40.0, 2, 30], [0, 50, 20], [0, 0, 1]]], requires_grad=True)
+    cameras = Cameras(K, torch.eye(4)[None], 48, 64)
+    points = torch.tensor([[0.1, -0.2, 1.0], [0.5, 0.3, 2.0]])
+    small = cameras.resized(12, 32)
+    assert (small.height, small.width) == (12, 32)
+    torch.testing.assert_close(small.project(points)[0], cameras.project(points)[0] * torch.tensor([0.5, 0.25]))
+    torch.testing.assert_close(small.project(points)[1], cameras.project(points)[1])
+    assert torch.autograd.grad(small.K.sum(), K)[0][0].tolist() == [[0.5] * 3, [0.25] * 3, [1.0] * 3]
+    assert cameras.resized(48, 64) is cameras
+    with pytest.raises(InvalidInputError, match="height, width: expected at least 1 pixel, got 0 x 8"):
+        cameras.resized(0, 8)
