@@ -74,22 +74,15 @@ setup(
     license="MIT",
     license_files=["LICENSE"],
     python_requires=">=3.11",
-    # Every folder and every file in it: a folder without __init__.py was once left out, and nobody saw it in a checkout.
+    # Every folder and every file in it: one without __init__.py was once left out, and nobody saw it in a checkout.
     # datasets/ holds data about data (manifests, splits, prepare scripts); an installed geolearn needs it as well.
     packages=[
         *find_namespace_packages(include=["geolearn", "geolearn.*"], exclude=["*.__pycache__"]),
         "geolearn._datasets",
     ],
     package_dir={"geolearn._datasets": "datasets"},
-<<<<<<< HEAD
-    package_data={
-        "geolearn": ["weights/*", "reports/*.js", "py.typed"],
-        "geolearn._datasets": ["*/*.toml", "*/*.md", "*/*.py", "*/splits/*.txt"],
-    },
-=======
     package_data={"": ["*"], "geolearn._datasets": ["**/*"]},
     exclude_package_data={"": ["*.py[cod]", "*.nb[ic]"], "geolearn._datasets": ["*.png", "*.py[cod]"]},
->>>>>>> e2e38c1 (Installed as tested: geolearn.training is a package again, wheel and sdist hold what the checkout holds, and a test compares them; the distribution is geolearn3d)
     install_requires=CORE,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["geolearn = geolearn.cli.main:main"]},

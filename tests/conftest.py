@@ -13,6 +13,13 @@ settings.register_profile("geolearn", deadline=None, derandomize=bool(os.environ
 settings.load_profile("geolearn")
 
 REPO = Path(__file__).resolve().parent.parent
+# Folders that test the core install (`make test-core`), and which of their tests may ask for an extra and skip: a core
+# function that asks for one by mistake fails everywhere else.
+CORE = ("architecture", "structures", "kernels", "ops", "io", "nn", "losses", "render", "models", "contracts", "data")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--core", action="store_true", help="test what works without any extra; the rest skips")
 
 
 @pytest.fixture

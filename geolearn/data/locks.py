@@ -9,9 +9,9 @@ from filelock import FileLock
 
 @contextlib.contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Wait until no other process or thread is inside with the same `path`. The lock goes with the process, however it ends.
+    """Wait until no other process or thread is inside with the same `path`.
 
-    The file stays: removing it would let one process wait for a file that another has replaced.
+    The lock goes with the process, however it ends.
     """
     with FileLock(path):
         yield

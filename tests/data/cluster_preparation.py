@@ -1,9 +1,9 @@
-"""Prepare a dataset through a cluster of two processes on this machine, in a process of its own; `test_clusters.py` runs it.
+"""Prepare a dataset through a cluster of two processes on this machine. `test_clusters.py` runs it:
 
     python cluster_preparation.py dask|ray DATASETS ARCHIVE HOME
 
-In a process of its own since both leave processes and files to be closed by the interpreter's end. Prints what the cluster
-gave as JSON.
+It is a program of its own since both leave processes and files to be closed when the interpreter ends. Prints what the
+cluster gave as JSON.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""What is installed is what was tested: wheel and source distribution hold the files of the checkout, no more, no less."""
+"""What is installed is what was tested: wheel and source distribution hold the files of the checkout and no others."""
 
 import zipfile
 from importlib.metadata import Distribution
