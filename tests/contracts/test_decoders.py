@@ -6,7 +6,6 @@ import torch
 from geolearn.errors import InvalidInputError
 from geolearn.models import MODELS, PCADecoder, SDFDecoder, VoxelVAE, load_model, save_model
 from geolearn.structures import Mesh, MeshBatch
-from geolearn.training.families import find_family
 
 
 def tetrahedra() -> PCADecoder:
@@ -91,5 +90,8 @@ class TestEveryDecoder:
             decoder(torch.zeros(2, 9))
 
     def test_is_not_taken_for_a_classifier(self, name):
+        pytest.importorskip("lightning", reason="needs the extra [train]")
+        from geolearn.training.families import find_family
+
         with pytest.raises(InvalidInputError, match=f"{name}: expected a classifier, got a decoder"):
             find_family(name)
