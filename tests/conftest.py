@@ -1,6 +1,7 @@
 """Fixtures shared by all tests: the folder of real data, unpacked once per run."""
 
 import os
+import re
 import tarfile
 from pathlib import Path
 
@@ -13,6 +14,45 @@ settings.register_profile("geolearn", deadline=None, derandomize=bool(os.environ
 settings.load_profile("geolearn")
 
 REPO = Path(__file__).resolve().parent.parent
+# `--core`: the folders that test the core install, and the extras that some of their tests ask for. Those skip there; a
+# test that asks for any other extra fails, since a core function asked for what it must not need.
+CORE: dict[str, set[str]] = {
+    "architecture": set(),
+    "structures": set(),
+    "kernels": set(),
+    "ops": set(),
+    "io": {"data"},
+    "nn": set(),
+    "losses": set(),
+    "render": {"data", "render"},
+    "models": {"backbones"},
+    "contracts": {"backbones", "data"},
+    "data": {"data"},
+}
+TESTS = Path(__file__).resolve().parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--core", action="store_true", help="test the core install; what needs an extra skips")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if not config.getoption("--core") or TESTS not in collection_path.parents:
+        return None
+    return True if collection_path.relative_to(TESTS).parts[0] not in {*CORE, "conftest.py"} else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    from geolearn.errors import MissingDependencyError  # here, so that the shape checker comes first
+
+    report = yield
+    if item.config.getoption("--core") and call.excinfo and call.excinfo.errisinstance(MissingDependencyError):
+        (extra,) = re.findall(r"\[(\w+)\]'$", str(call.excinfo.value))
+        if extra in CORE[item.path.relative_to(TESTS).parts[0]]:
+            report.outcome = "skipped"
+            report.longrepr = (str(item.path), item.location[1] or 0, f"Skipped: needs the extra [{extra}]")
+    return report
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import json
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
+import safetensors.torch
 import torch
 from torch import nn
 
-from geolearn._optional import require
 from geolearn.errors import CheckpointError, unknown_name
 from geolearn.io.files import write_whole
 from geolearn.registry import Registry
@@ -74,7 +74,6 @@ def save_model(model: PretrainedModel, path: PathLike, *, half: bool = False, **
         half: store floating-point parameters as float16 (they load back as float32).
         notes: JSON-able facts to keep with the weights, such as `classes=[...]`.
     """
-    safetensors = require("safetensors.torch", extra="train")
     name = next((name for name in MODELS if MODELS[name] is type(model)), None)
     if name is None:
         raise CheckpointError(f"{type(model).__name__} is not a registered model; decorate it with @MODELS.register")
@@ -84,12 +83,11 @@ def save_model(model: PretrainedModel, path: PathLike, *, half: bool = False, **
     }
     record = json.dumps({"model": name, "config": model.config, **notes}, sort_keys=True)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, safetensors.save(tensors, metadata={_RECORD: record}))
+    write_whole(path, safetensors.torch.save(tensors, metadata={_RECORD: record}))
 
 
 def load_model(name_or_path: PathLike) -> tuple[PretrainedModel, dict[str, Any]]:
     """The model in evaluation mode, and the record kept with its weights. See `PretrainedModel.from_pretrained`."""
-    safetensors = require("safetensors", extra="train")
     path = Path(name_or_path)
     if not path.is_file():
         path = SHIPPED / f"{name_or_path}.safetensors"

@@ -153,7 +153,7 @@ import sys
 import geolearn
 assert "torch" not in sys.modules  # so importing geolearn costs milliseconds
 import geolearn.structures, geolearn.nn, geolearn.models, geolearn.data
-heavy = {"lightning", "open3d", "pytorch3d", "manifold3d", "matplotlib", "timm", "tyro", "safetensors"}
+heavy = {"lightning", "open3d", "pytorch3d", "manifold3d", "matplotlib", "timm", "tyro"}
 heavy &= set(sys.modules)
 assert not heavy, heavy
 """

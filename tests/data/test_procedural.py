@@ -20,6 +20,7 @@ from geolearn.data.procedural.shape import STRETCH, VERSION
 from geolearn.errors import InvalidInputError, UnknownNameError
 from geolearn.structures import Mesh
 
+pytest.importorskip("manifold3d", reason="needs the extra [data]")
 X, Y, Z = 0, 1, 2
 # shapes are frozen, so tests may share them
 made = functools.cache(procedural.make_shape)

@@ -4,10 +4,12 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image, ImageSequence
 
 from geolearn.errors import InvalidInputError
 from geolearn.io.images import gif_bytes
+
+Image = pytest.importorskip("PIL.Image", reason="needs the extra [data]")
+ImageSequence = pytest.importorskip("PIL.ImageSequence", reason="needs the extra [data]")
 
 
 def test_grey_frames_come_back_exactly_and_loop():

@@ -156,4 +156,4 @@ accelerate_pytorch3d()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert MissingDependencyError.__name__ in done.stderr
-    assert "geolearn[render]" in done.stderr
+    assert "geolearn3d[render]" in done.stderr

@@ -153,4 +153,4 @@ render_shaded(mesh, cameras)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200)
     assert "drawn True" in done.stdout, done.stderr
     assert MissingDependencyError.__name__ in done.stderr
-    assert "geolearn[render]" in done.stderr
+    assert "geolearn3d[render]" in done.stderr

@@ -83,7 +83,7 @@ def test_a_missing_library_names_its_extra(library, monkeypatch):
     monkeypatch.setattr("importlib.import_module", missing)
     extra = "open3d" if library == "open3d" else "render"
     with pytest.raises(
-        MissingDependencyError, match=rf"needs the package '{library}.*pip install 'geolearn\[{extra}\]'"
+        MissingDependencyError, match=rf"needs the package '{library}.*pip install 'geolearn3d\[{extra}\]'"
     ):
         getattr(rough(), f"to_{library}")()
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 from fake_raw_data import manifest_text, tree_digest, write_tar
-from PIL import Image
 
 from geolearn.data import Batches, ShapeDataset, Voxelize, make_loader, prepare_dataset
 from geolearn.errors import DatasetError, InvalidInputError
 
+Image = pytest.importorskip("PIL.Image", reason="needs the extra [data]")
 KEYS = {"train": ["train/bed/1", "train/bed/2", "train/sofa/1"], "test": ["test/bed/1", "test/sofa/1"]}
 VIEWS, SIZE = 3, 6
 

@@ -1,0 +1,84 @@
+"""A way of learning of one's own, with a target that the library does not know: how much a shape holds.
+
+python examples/04_own_method.py
+geolearn predict ball.off --weights runs/volume --use examples/04_own_method.py
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+import trimesh
+from torch.nn.functional import mse_loss
+
+from geolearn.data import ShapeCollection, Store, Voxelize
+from geolearn.models import VoxNet
+from geolearn.structures import Mesh
+from geolearn.training.method import METHODS, Figure, GradientMethod, Outcome, Prediction
+from geolearn.training.recipes import RECIPES, GradientRecipe
+from geolearn.training.runs import make_run, train
+from geolearn.training.testing import evaluate
+
+
+@dataclass(frozen=True)
+class Volume:
+    def __call__(self, mesh: Mesh) -> torch.Tensor:
+        a, b, c = mesh.triangles().unbind(1)  # a closed mesh encloses the tetrahedra of its faces and the origin
+        return (a * torch.linalg.cross(b, c)).sum() / 6
+
+
+@dataclass(frozen=True)
+class VolumeRecipe(GradientRecipe):
+    method: ClassVar[str] = "volume_regression"
+
+
+class VolumePrediction(Prediction, dict):
+    record = dict.copy
+
+    def summary(self):
+        return f"{self['volume']:.3f} of the cube around it"
+
+
+@METHODS.register("volume_regression")
+class VolumeRegression(GradientMethod[VolumeRecipe]):
+    figures, recipe_type = (Figure("mean_error", "mean error, % of the cube", "lower"),), VolumeRecipe
+    representation = lambda self: Voxelize(16)  # noqa: E731
+    target = lambda self: Volume()  # noqa: E731
+    build = lambda self, split: VoxNet(1, resolution=16)  # noqa: E731
+
+    def loss(self, net, batch, moment):
+        return mse_loss(net(batch.data)[:, 0], batch.target)
+
+    @torch.no_grad()
+    def test(self, net, data, split, *, progress=False):
+        found = self.load(data, split)
+        errors = net.eval()(found.occupancy())[:, 0] - found.targets
+        return Outcome({"mean_error": 100 * float(errors.abs().mean())}, "asked once", len(found))
+
+    @torch.no_grad()
+    def predict(self, net, shape, names):
+        grid = self.representation().pack(Store.of_shapes([shape]))
+        return VolumePrediction(volume=float(net.eval()(grid.occupancy())))
+
+
+RECIPES.add("voxnet/volume", VolumeRecipe(epochs=25, batch_size=16, weight_decay=0.0, ema_decay=0.9))
+
+
+def shapes(count: int, seed: int) -> Store:
+    sides = (0.2 + torch.rand(count, 3, generator=torch.Generator().manual_seed(seed))).tolist()
+    made = [trimesh.creation.box(side) for side in sides[::2]]
+    made += [trimesh.creation.icosphere(2).apply_scale(side) for side in sides[1::2]]
+    return Store.of_shapes([Mesh.from_trimesh(mesh) for mesh in made])
+
+
+def main(folder: str = "runs/volume") -> float:
+    data = ShapeCollection({"train": shapes(400, 0), "val": shapes(16, 1), "test": shapes(40, 2)}, "boxes and balls")
+    train(make_run("voxnet", "boxes and balls", "volume"), Path(folder), data=data, resume=True)
+    error = evaluate(folder, data).outcome.figures["mean_error"]
+    print(f"mean error on shapes it never saw: {error:.1f} % of the cube around them")
+    return error
+
+
+if __name__ == "__main__":
+    main()

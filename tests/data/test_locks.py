@@ -1,0 +1,59 @@
+"""Two processes never do the same work at once, and a killed one holds up nobody."""
+
+import subprocess
+import sys
+import threading
+import time
+
+from geolearn.data.locks import alone
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from geolearn.data.locks import alone
+with alone(Path(sys.argv[1])):
+    print("inside", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_one_waits_for_the_other_and_a_kill_lets_it_in(tmp_path):
+    path = tmp_path / "x.lock"
+    entered = threading.Event()
+
+    def enter() -> None:
+        with alone(path):
+            entered.set()
+
+    thread = threading.Thread(target=enter)
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "inside\n"
+        thread.start()
+        assert not entered.wait(0.5)
+        holder.kill()
+    assert entered.wait(30)
+    thread.join()
+
+
+def test_threads_take_turns(tmp_path):
+    inside, most = [], []
+
+    def work() -> None:
+        with alone(tmp_path / "x.lock"):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.02)
+            inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1, 1, 1, 1]
+
+
+def test_different_paths_do_not_wait(tmp_path):
+    with alone(tmp_path / "a.lock"), alone(tmp_path / "b.lock"):
+        pass
