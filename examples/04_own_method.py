@@ -10,15 +10,11 @@ from typing import ClassVar
 
 import torch
 import trimesh
-from torch.nn.functional import mse_loss
 
+import geolearn.training as learning
 from geolearn.data import ShapeCollection, Store, Voxelize
 from geolearn.models import VoxNet
 from geolearn.structures import Mesh
-from geolearn.training.method import METHODS, Figure, GradientMethod, Outcome, Prediction
-from geolearn.training.recipes import RECIPES, GradientRecipe
-from geolearn.training.runs import make_run, train
-from geolearn.training.testing import evaluate
 
 
 @dataclass(frozen=True)
@@ -29,32 +25,32 @@ class Volume:
 
 
 @dataclass(frozen=True)
-class VolumeRecipe(GradientRecipe):
+class VolumeRecipe(learning.GradientRecipe):
     method: ClassVar[str] = "volume_regression"
 
 
-class VolumePrediction(Prediction, dict):
+class VolumePrediction(learning.Prediction, dict):
     record = dict.copy
 
     def summary(self):
         return f"{self['volume']:.3f} of the cube around it"
 
 
-@METHODS.register("volume_regression")
-class VolumeRegression(GradientMethod[VolumeRecipe]):
-    figures, recipe_type = (Figure("mean_error", "mean error, % of the cube", "lower"),), VolumeRecipe
+@learning.METHODS.register("volume_regression")
+class VolumeRegression(learning.GradientMethod[VolumeRecipe]):
+    figures, recipe_type = (learning.Figure("mean_error", "mean error, % of the cube", "lower"),), VolumeRecipe
     representation = lambda self: Voxelize(16)  # noqa: E731
     target = lambda self: Volume()  # noqa: E731
     build = lambda self, split: VoxNet(1, resolution=16)  # noqa: E731
 
     def loss(self, net, batch, moment):
-        return mse_loss(net(batch.data)[:, 0], batch.target)
+        return torch.nn.functional.mse_loss(net(batch.data)[:, 0], batch.target)
 
     @torch.no_grad()
     def test(self, net, data, split, *, progress=False):
         found = self.load(data, split)
         errors = net.eval()(found.occupancy())[:, 0] - found.targets
-        return Outcome({"mean_error": 100 * float(errors.abs().mean())}, "asked once", len(found))
+        return learning.Outcome({"mean_error": 100 * float(errors.abs().mean())}, "asked once", len(found))
 
     @torch.no_grad()
     def predict(self, net, shape, names):
@@ -62,7 +58,7 @@ class VolumeRegression(GradientMethod[VolumeRecipe]):
         return VolumePrediction(volume=float(net.eval()(grid.occupancy())))
 
 
-RECIPES.add("voxnet/volume", VolumeRecipe(epochs=25, batch_size=16, weight_decay=0.0, ema_decay=0.9))
+learning.RECIPES.add("voxnet/volume", VolumeRecipe(epochs=25, batch_size=16, weight_decay=0.0, ema_decay=0.9))
 
 
 def shapes(count: int, seed: int) -> Store:
@@ -74,8 +70,8 @@ def shapes(count: int, seed: int) -> Store:
 
 def main(folder: str = "runs/volume") -> float:
     data = ShapeCollection({"train": shapes(400, 0), "val": shapes(16, 1), "test": shapes(40, 2)}, "boxes and balls")
-    train(make_run("voxnet", "boxes and balls", "volume"), Path(folder), data=data, resume=True)
-    error = evaluate(folder, data).outcome.figures["mean_error"]
+    learning.train(learning.make_run("voxnet", "boxes and balls", "volume"), Path(folder), data=data, resume=True)
+    error = learning.evaluate(folder, data).outcome.figures["mean_error"]
     print(f"mean error on shapes it never saw: {error:.1f} % of the cube around them")
     return error
 

@@ -1,6 +1,27 @@
 """Learning: methods, recipes, runs, tests and benchmarks."""
 
 from geolearn.training import methods as _methods  # noqa: F401 (registers them)
+from geolearn.training.method import METHODS, Figure, GradientMethod, Method, Outcome, Phase, Prediction
 from geolearn.training.predictor import Predictor, load_predictor
+from geolearn.training.recipes import RECIPES, GradientRecipe, Recipe
+from geolearn.training.runs import Run, make_run, train
+from geolearn.training.testing import evaluate
 
-__all__ = ["Predictor", "load_predictor"]
+__all__ = [
+    "METHODS",
+    "RECIPES",
+    "Figure",
+    "GradientMethod",
+    "GradientRecipe",
+    "Method",
+    "Outcome",
+    "Phase",
+    "Prediction",
+    "Predictor",
+    "Recipe",
+    "Run",
+    "evaluate",
+    "load_predictor",
+    "make_run",
+    "train",
+]
