@@ -77,6 +77,7 @@ def save_model(model: PretrainedModel, path: PathLike, *, half: bool = False, **
     name = next((name for name in MODELS if MODELS[name] is type(model)), None)
     if name is None:
         raise CheckpointError(f"{type(model).__name__} is not a registered model; decorate it with @MODELS.register")
+    _check_shapes(model, name)
     tensors = {
         key: (value.half() if half and value.is_floating_point() else value).detach().cpu().contiguous()
         for key, value in model.state_dict().items()
@@ -84,6 +85,20 @@ def save_model(model: PretrainedModel, path: PathLike, *, half: bool = False, **
     record = json.dumps({"model": name, "config": model.config, **notes}, sort_keys=True)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, safetensors.torch.save(tensors, metadata={_RECORD: record}))
+
+
+def _check_shapes(model: PretrainedModel, name: str) -> None:
+    """Refuse weights that the recorded constructor arguments would not take back."""
+    with torch.device("meta"):
+        wanted = {key: tuple(value.shape) for key, value in MODELS[name](**model.config).state_dict().items()}
+    found = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    wrong = [key for key in sorted(wanted.keys() | found.keys()) if wanted.get(key) != found.get(key)]
+    if wrong:
+        key = wrong[0]
+        raise CheckpointError(
+            f"{name}({model.config}) has {key} of shape {wanted.get(key)}, this model has {found.get(key)}; a file of "
+            "it could not be loaded again. Where a layer was replaced, build the model with the arguments that give it"
+        )
 
 
 def load_model(name_or_path: PathLike) -> tuple[PretrainedModel, dict[str, Any]]:

@@ -17,13 +17,15 @@ from typing import Any
 
 import pytest
 import torch
+import trimesh
 from safetensors.torch import load_file
 
 from geolearn.data import ShapeCollection, Store, VoxelAugment
 from geolearn.models import pretrained_names
-from geolearn.structures import VoxelGrid
+from geolearn.structures import Mesh, VoxelGrid
 from geolearn.training.history import read_rows
 from geolearn.training.method import METHODS, Outcome
+from geolearn.training.methods.distance_decoding import DistanceRecipe, SampleDistances
 from geolearn.training.methods.view_classification import ViewRecipe
 from geolearn.training.methods.voxel_autoencoding import AutoencoderRecipe
 from geolearn.training.methods.voxel_classification import VoxelRecipe
@@ -74,6 +76,13 @@ def same_scores(prediction: Any, outcome: Outcome) -> bool:
     return torch.equal(prediction.scores, outcome.predictions.scores[0])
 
 
+def solids() -> Store:
+    """Boxes from flat to tall."""
+    pytest.importorskip("open3d", reason="needs the extra [open3d]")
+    sides = [(1.0, 0.8, 0.2 + 0.1 * number) for number in range(COUNT)]
+    return Store.of_shapes([Mesh.from_trimesh(trimesh.creation.box(side)) for side in sides])
+
+
 PLAIN = {"epochs": 24, "batch_size": COUNT, "ema_decay": 0.0}
 CASES: dict[str, Case] = {
     "voxel_classification": Case(
@@ -89,6 +98,19 @@ CASES: dict[str, Case] = {
         pictures,
         lambda outcome: outcome.figures["class_accuracy"] == 100,
         same_scores,
+    ),
+    "distance_decoding": Case(
+        "sdfdecoder",
+        DistanceRecipe(
+            model={"code_size": 2, "width": 64},
+            sample=SampleDistances(1000),
+            learning_rate=1e-2,
+            weight_decay=0.0,
+            **(PLAIN | {"epochs": 200}),
+        ),
+        solids,
+        lambda outcome: outcome.figures["distance_error"] < outcome.figures["distance_error_of_mean_code"] / 2,
+        lambda prediction, outcome: prediction.distance_error == pytest.approx(float(outcome.predictions[0])),
     ),
     "voxel_autoencoding": Case(
         "voxelvae",
