@@ -1,5 +1,7 @@
 """Where the rest of the surface lies, by distance and by angle to the normal of every face."""
 
+import numpy as np
+
 from geolearn.ops.feature_surface import FeatureSurface, surface_of, to_features
 from geolearn.structures import Mesh
 from geolearn.typing import Float, Tensor
@@ -7,6 +9,9 @@ from geolearn.typing import Float, Tensor
 SHAPE_CONTEXTS_SIZE = 270
 _RINGS, _SECTORS = 10, 9
 _NEAREST, _FARTHEST = 0.04, 2.56
+_ENTRIES = 4096
+_LENGTHS = np.maximum(np.arange(_ENTRIES + 1) * _FARTHEST / _ENTRIES, _NEAREST)
+_RING_OF = _RINGS * np.log(_LENGTHS / _NEAREST) / np.log(_FARTHEST / _NEAREST)
 
 
 def shape_context_features(mesh: Mesh | FeatureSurface) -> Float[Tensor, "F 270"]:
@@ -23,9 +28,9 @@ def shape_context_features(mesh: Mesh | FeatureSurface) -> Float[Tensor, "F 270"
         samples.points,
         samples.normals,
         samples.weights,
+        _RING_OF,
+        _ENTRIES / _FARTHEST,
         _RINGS,
         _SECTORS,
-        _NEAREST,
-        _FARTHEST,
     )
     return to_features(histograms**0.5, surface.mesh)
