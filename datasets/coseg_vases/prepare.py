@@ -1,4 +1,4 @@
-"""MeshCNN's folders `<train|test>/<shape>.obj` and `seg/<shape>.eseg` -> one .npz per mesh, labels per face and edge."""
+"""MeshCNN's folders `<train|test>/<shape>.obj` and `seg/<shape>.eseg` -> one .npz per mesh, with labels."""
 
 from pathlib import Path
 

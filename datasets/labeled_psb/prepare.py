@@ -1,4 +1,4 @@
-"""`LabeledDB_new/<Category>/<number>.off` and `<number>_labels.txt` -> one .npz per mesh, with a label for every face."""
+"""`LabeledDB_new/<Category>/<number>.off` and `<number>_labels.txt` -> one .npz per mesh, with labels."""
 
 import functools
 from pathlib import Path
