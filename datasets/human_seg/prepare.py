@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from geolearn.data.index import Index
+from geolearn.data.prepared.index import Index
 from geolearn.data.manifest import Manifest
-from geolearn.data.prepared_meshes import convert_edge_labelled
+from geolearn.data.prepared.meshes import convert_edge_labelled
 from geolearn.data.workers import Workers
 
 

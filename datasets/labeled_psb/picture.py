@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from geolearn.data import ShapeDataset, load_manifest
-from geolearn.data.prepared_meshes import to_z_up
+from geolearn.data.prepared.meshes import to_z_up
 from geolearn.render import camera_rig
 from geolearn.render.part_pictures import render_parts
 from geolearn.render.rigs import framed

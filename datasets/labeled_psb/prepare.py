@@ -3,9 +3,9 @@
 import functools
 from pathlib import Path
 
-from geolearn.data.index import Index
+from geolearn.data.prepared.index import Index
 from geolearn.data.manifest import Manifest
-from geolearn.data.prepared_meshes import MeshTask, convert_labelled_meshes, mesh_path
+from geolearn.data.prepared.meshes import MeshTask, convert_labelled_meshes, mesh_path
 from geolearn.data.workers import Workers
 from geolearn.io.face_labels import read_part_lists
 from geolearn.structures import Mesh

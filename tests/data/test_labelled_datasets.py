@@ -8,7 +8,7 @@ from fake_raw_data import manifest_text, off_text, tree_digest, write_tar
 
 from geolearn.data import ShapeDataset, load_manifest, prepare_dataset
 from geolearn.data.catalog import describe_dataset, list_datasets
-from geolearn.data.prepared_meshes import mesh_path, read_edge_labels, read_mesh
+from geolearn.data.prepared.meshes import mesh_path, read_edge_labels, read_mesh
 from geolearn.errors import DatasetError, InvalidInputError, UnknownNameError
 
 PSB_TABLES = """
