@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from geolearn.data.prepared.index import Index
 from geolearn.data.manifest import Manifest
+from geolearn.data.prepared.index import Index
 from geolearn.data.prepared.meshes import convert_edge_labelled
 from geolearn.data.workers import Workers
 

@@ -3,8 +3,8 @@
 import functools
 from pathlib import Path
 
-from geolearn.data.prepared.index import Index
 from geolearn.data.manifest import Manifest
+from geolearn.data.prepared.index import Index
 from geolearn.data.prepared.meshes import MeshTask, convert_labelled_meshes, mesh_path
 from geolearn.data.workers import Workers
 from geolearn.io.face_labels import read_part_lists

@@ -4,8 +4,8 @@ import torch
 from torch.nn import functional as F
 
 from geolearn.errors import InvalidInputError
+from geolearn.render.pictures import render_views, visible_faces
 from geolearn.render.rigs import camera_rig, framed
-from geolearn.render.views import render_views, visible_faces
 from geolearn.structures import Cameras, Mesh
 from geolearn.typing import Float, Int, Tensor
 
