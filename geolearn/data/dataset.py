@@ -104,6 +104,7 @@ class ShapeDataset(Dataset[Sample]):
             name,
             cache_folder(name, root) if cache else None,
             digest,
+            parts=self.manifest.parts,
         )
 
     @property
@@ -112,18 +113,8 @@ class ShapeDataset(Dataset[Sample]):
 
     @property
     def part_names(self) -> tuple[str, ...]:
-        """Names of the labels of faces, where all shapes of this split are of one class that has parts.
-
-        Raises:
-            InvalidInputError: several classes, whose labels mean different parts; names them.
-        """
-        found = [self.classes[label] for label in self.labels.unique().tolist()]
-        if len(found) != 1 and self.manifest.parts:
-            raise InvalidInputError(
-                f"{self.name}: the parts are those of one class, this split has {len(found)}: {', '.join(found)}; "
-                f"choose a protocol of one class, e.g. protocol={next(reversed(self.manifest.protocols))!r}"
-            )
-        return self.manifest.parts.get(found[0], ()) if found else ()
+        """Names of the labels of faces, see `Store.part_names`."""
+        return self._store.part_names
 
     def __len__(self) -> int:
         return len(self.keys)
