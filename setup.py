@@ -40,6 +40,8 @@ EXTRAS = {
         "easypytorch3d==0.7.9.post1; sys_platform == 'linux' and python_version < '3.15'",
         "pillow>=10",
     ],
+    # Fast graph cuts (SciPy's do, but slowly; PyMaxflow is under the GPL) and fewer faces for large meshes.
+    "label": ["PyMaxflow>=1.3.2", "fast-simplification>=0.1.9"],
     "open3d": OPEN3D + NEWER_OPEN3D,
     "train": [
         "lightning>=2.6,<2.7",

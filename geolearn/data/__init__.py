@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 from geolearn.data.catalog import describe_dataset, list_datasets
 from geolearn.data.collection import Collection, NamedCollection, ShapeCollection
 from geolearn.data.dataset import ShapeDataset
+from geolearn.data.face_features import FaceFeatures
 from geolearn.data.loaders import make_loader
 from geolearn.data.manifest import Manifest, dataset_names, load_manifest
 from geolearn.data.packed import (
     Batches,
+    FaceAugment,
     Packed,
+    PackedFaces,
     PackedSamples,
     PackedViews,
     PackedVoxels,
@@ -35,9 +38,12 @@ __all__ = [
     "Batch",
     "Batches",
     "Collection",
+    "FaceAugment",
+    "FaceFeatures",
     "Manifest",
     "NamedCollection",
     "Packed",
+    "PackedFaces",
     "PackedSamples",
     "PackedViews",
     "PackedVoxels",

@@ -21,7 +21,7 @@ def list_datasets(root: PathLike | None = None) -> list[dict[str, Any]]:
                 "kind": manifest.kind,
                 "classes": len(manifest.classes),
                 "samples": " / ".join(f"{split} {counts.count}" for split, counts in manifest.splits.items()),
-                "protocols": ", ".join(manifest.protocols),
+                "protocols": ", ".join(_protocols(manifest)),
                 "here": _state(manifest, root),
             }
         )
@@ -44,7 +44,8 @@ def describe_dataset(name: str, root: PathLike | None = None) -> dict[str, Any]:
         "up axis of the raw data": manifest.up,
         "samples": {split: counts.count for split, counts in manifest.splits.items()},
         "samples per class": {split: list(counts.per_class) for split, counts in manifest.splits.items()},
-        "protocols": {protocol: rules.description for protocol, rules in manifest.protocols.items()},
+        "protocols": _protocols(manifest),
+        "parts": {name: list(parts) for name, parts in manifest.parts.items()},
         "known defects": list(manifest.defects),
         "licence": manifest.licence,
         "citation": " ".join(manifest.citation.split()),
@@ -57,6 +58,15 @@ def describe_dataset(name: str, root: PathLike | None = None) -> dict[str, Any]:
     elif manifest.archives:
         facts["to get it"] = how_to_get(manifest)
     return facts
+
+
+def _protocols(manifest: Manifest) -> dict[str, str]:
+    """What each protocol is, random splits by their first one only."""
+    listed = {name: rules.description for name, rules in manifest.protocols.items() if not rules.keys}
+    random = [name for name, rules in manifest.protocols.items() if rules.keys]
+    if random:
+        listed[f"{random[0]} .. {random[-1]}"] = f"{len(random)} random splits, <class>/<training shapes>/<number>"
+    return listed
 
 
 def _state(manifest: Manifest, root: PathLike | None) -> str:

@@ -104,11 +104,17 @@ class ShapeDataset(Dataset[Sample]):
             name,
             cache_folder(name, root) if cache else None,
             digest,
+            parts=self.manifest.parts,
         )
 
     @property
     def classes(self) -> tuple[str, ...]:
         return self.manifest.classes
+
+    @property
+    def part_names(self) -> tuple[str, ...]:
+        """Names of the labels of faces, see `Store.part_names`."""
+        return self._store.part_names
 
     def __len__(self) -> int:
         return len(self.keys)

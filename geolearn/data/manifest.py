@@ -3,6 +3,7 @@
 import hashlib
 import json
 import tomllib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,12 +48,14 @@ class Protocol:
     Attributes:
         per_class: split name to the number of samples kept per class, the first in key order.
         key_suffix: keep only keys that end so.
+        keys: split name to exactly these keys, whichever split of the dataset lists them; empty = its own splits.
         splits: counts that result, checked when the dataset is opened.
     """
 
     description: str
     per_class: dict[str, int] = field(default_factory=dict)
     key_suffix: str = ""
+    keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
     splits: dict[str, SplitCounts] = field(default_factory=dict)
 
 
@@ -64,6 +67,7 @@ class Manifest:
         variants: samples per shape, e.g. 12 rotations with keys `shape/01`..`shape/12`; never split apart.
         resolution: cells a side of voxels, pixels a side of views.
         views: pictures per shape, for views.
+        parts: class to the names of its parts in label order, where every face of a mesh has a part label.
         max_unpacked_bytes: what the archive may unpack to.
     """
 
@@ -81,6 +85,7 @@ class Manifest:
     variants: int
     resolution: int
     views: int
+    parts: dict[str, tuple[str, ...]]
     max_unpacked_bytes: int
     folder: Path
 
@@ -92,6 +97,8 @@ class Manifest:
         facts.append({path.name: path.read_text(encoding="utf-8") for path in sorted(self.split_files.values())})
         if self.views:
             facts.append(self.views)
+        if self.parts:
+            facts.append(self.parts)
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -149,7 +156,7 @@ def load_manifest(name: str) -> Manifest:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         manifest = _from_table(table, path.parent)
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{path}: {type(error).__name__}: {error}") from error
     _check(manifest, path)
     return manifest
@@ -160,6 +167,7 @@ def _from_table(table: dict[str, Any], folder: Path) -> Manifest:
         name: Protocol(**{**entry, "splits": _counts(entry.get("splits", {}))})
         for name, entry in table.get("protocols", {"full": {"description": "the whole dataset"}}).items()
     }
+    protocols |= random_protocols(folder, table.get("random_splits", {}).get("train", ()))
     return Manifest(
         name=table["name"],
         title=table["title"],
@@ -175,9 +183,33 @@ def _from_table(table: dict[str, Any], folder: Path) -> Manifest:
         variants=table.get("variants", 1),
         resolution=table.get("resolution", 0),
         views=table.get("views", 0),
+        parts={name: tuple(parts) for name, parts in table.get("parts", {}).items()},
         max_unpacked_bytes=table.get("max_unpacked_bytes", 1 << 30),
         folder=folder,
     )
+
+
+def random_protocols(folder: Path, train_counts: Iterable[int]) -> dict[str, Protocol]:
+    """`<class>/<n>/<number>`: n training shapes of one class and the rest for the test, for every n and every order.
+
+    An order is a file `splits/orders/<number>.txt` of lines `key class`, each class in a random order: its first n
+    keys are the training shapes, so that a smaller n is a part of a larger one.
+    """
+    protocols = {}
+    for path in sorted((folder / "splits" / "orders").glob("*.txt")):
+        keys: dict[str, list[str]] = {}
+        for line in path.read_text(encoding="utf-8").splitlines():
+            key, category = line.split()
+            keys.setdefault(category, []).append(key)
+        for category, order in keys.items():
+            for n in train_counts:
+                train, test = tuple(order[:n]), tuple(order[n:])
+                protocols[f"{category}/{n}/{path.stem}"] = Protocol(
+                    f"{category}: {len(train)} training and {len(test)} test shapes, order {path.stem}",
+                    keys={"train": train, "test": test},
+                    splits={"train": SplitCounts(len(train)), "test": SplitCounts(len(test))},
+                )
+    return protocols
 
 
 def _counts(table: dict[str, Any]) -> dict[str, SplitCounts]:
@@ -196,6 +228,8 @@ def _check(manifest: Manifest, path: Path) -> None:
         wrong.append("classes are empty or repeat")
     if manifest.kind == "views" and (manifest.views < 1 or manifest.resolution < 1):
         wrong.append("views and resolution are not both at least 1")
+    if manifest.parts and set(manifest.parts) != set(manifest.classes):
+        wrong.append("parts are not given for exactly the classes")
     if "full" not in manifest.protocols:
         wrong.append("there is no protocol 'full'")
     for split, counts in manifest.splits.items():

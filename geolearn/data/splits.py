@@ -25,6 +25,9 @@ def select(
     if not 0 <= validation < 1:
         raise InvalidInputError(f"validation: expected a share in [0, 1), got {validation}")
     rules = manifest.protocol(protocol)
+    if rules.keys:
+        labels = dict(entry for listed in entries.values() for entry in listed)
+        entries = {name: [(key, labels[key]) for key in keys] for name, keys in rules.keys.items()}
     kept = {name: _keep(listed, name, rules) for name, listed in entries.items()}
     for name, expected in rules.splits.items():
         if len(kept[name]) != expected.count:

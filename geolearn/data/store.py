@@ -1,6 +1,6 @@
 """A split as a representation packs it: where its shapes come from, and where what is made of them is kept."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from geolearn.data.cache import cached, entry_path
 from geolearn.data.packed.split import Targets
 from geolearn.data.prepared.sources import MemorySource, Source
 from geolearn.data.workers import Workers
+from geolearn.errors import InvalidInputError
 from geolearn.structures import Mesh, VoxelGrid
 from geolearn.typing import Int, Tensor
 
@@ -30,6 +31,7 @@ class Store:
         folder: the cache; None keeps nothing.
         digest: of everything besides the key that the shapes depend on.
         workers: who does the work.
+        parts: class to the names of its labels of faces.
     """
 
     source: Source
@@ -41,6 +43,7 @@ class Store:
     folder: Path | None = None
     digest: str = ""
     workers: Workers = field(default_factory=Workers)
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def of_shapes(
@@ -50,6 +53,7 @@ class Store:
         *,
         classes: Sequence[str] = (),
         keys: Sequence[str] | None = None,
+        parts: Mapping[str, tuple[str, ...]] | None = None,
     ) -> "Store":
         """Shapes in memory, which are all of one kind; without targets each gets a 0.
 
@@ -60,7 +64,7 @@ class Store:
         source = MemorySource.of(names, shapes)
         if targets is None:
             targets = torch.zeros(len(names), dtype=torch.int64)
-        return cls(source, names, names, targets, tuple(classes))
+        return cls(source, names, names, targets, tuple(classes), parts=parts or {})
 
     def map(self, representation: Callable[[Any], Any], title: str) -> list[Any]:
         """What a representation makes of every shape of the split, each kept in the cache by itself."""
@@ -72,6 +76,23 @@ class Store:
             return representation(self.source.load(key))
         path = entry_path(self.folder, self.digest, key, repr(representation))
         return cached(path, partial(_represent, self.source, representation, key))
+
+    @property
+    def part_names(self) -> tuple[str, ...]:
+        """Names of the labels of faces: those of the one class that all shapes are of; empty where nobody named them.
+
+        Raises:
+            InvalidInputError: shapes of several classes, whose labels mean different parts; names them.
+        """
+        if not self.parts or not isinstance(self.targets, Tensor):
+            return ()
+        found = [self.classes[label] for label in self.targets.unique().tolist()]
+        if len(found) != 1:
+            raise InvalidInputError(
+                f"{self.name}: labels of faces mean the parts of one class, this split has {len(found)}: "
+                f"{', '.join(found)}; choose a protocol of one class"
+            )
+        return self.parts.get(found[0], ())
 
     def rows(self) -> Int[Tensor, " N"]:
         """Where the split's keys are in `whole`."""

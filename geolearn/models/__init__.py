@@ -1,8 +1,10 @@
 """One published architecture per file. Models take and return plain tensors."""
 
+from geolearn.models.meshlabelnet import MeshLabelNet
 from geolearn.models.mvcnn import MVCNN
 from geolearn.models.pcadecoder import PCADecoder
 from geolearn.models.sdfdecoder import SDFDecoder
+from geolearn.models.surfacelabelnet import SurfaceLabelNet
 from geolearn.models.voxelvae import VoxelVAE
 from geolearn.models.voxnet import MultiResolutionVoxNet, VoxNet
 from geolearn.models.voxresnet import VoxResNet
@@ -11,9 +13,11 @@ from geolearn.models.weights import MODELS, find_weights, load_model, pretrained
 __all__ = [
     "MODELS",
     "MVCNN",
+    "MeshLabelNet",
     "MultiResolutionVoxNet",
     "PCADecoder",
     "SDFDecoder",
+    "SurfaceLabelNet",
     "VoxNet",
     "VoxResNet",
     "VoxelVAE",

@@ -118,6 +118,7 @@ class MeshBatch:
         faces: int64 (sum F, 3), indices into the packed `verts`.
         verts_per_mesh, faces_per_mesh: int64 (B,).
         names: one per mesh.
+        face_labels: optional int64 (sum F,), a part label per face.
     """
 
     verts: Float[Tensor, "V 3"]
@@ -125,6 +126,7 @@ class MeshBatch:
     verts_per_mesh: Int[Tensor, " B"]
     faces_per_mesh: Int[Tensor, " B"]
     names: tuple[str, ...] = field(default=())
+    face_labels: Int[Tensor, " F"] | None = None
 
     def __post_init__(self) -> None:
         verts = to_tensor(self.verts, "verts", torch.float32, (None, 3))
@@ -144,11 +146,15 @@ class MeshBatch:
             raise InvalidInputError(
                 "faces: an index points outside the vertices of its own mesh (faces are packed indices)"
             )
+        labels = self.face_labels
+        if labels is not None:
+            labels = to_tensor(labels, "face_labels", torch.int64, (len(faces),)).to(verts.device)
         for name, value in (
             ("verts", verts),
             ("faces", faces),
             ("verts_per_mesh", verts_per_mesh),
             ("faces_per_mesh", faces_per_mesh),
+            ("face_labels", labels),
             ("names", tuple(self.names) or ("",) * len(verts_per_mesh)),
         ):
             object.__setattr__(self, name, value)
@@ -160,10 +166,20 @@ class MeshBatch:
 
     @classmethod
     def from_meshes(cls, meshes: Iterable[Mesh]) -> "MeshBatch":
-        """Pack meshes, which must be on one device. Labels are not carried."""
+        """Pack meshes, which must be on one device, and their labels if all have some.
+
+        Raises:
+            InvalidInputError: no mesh, or some with labels and some without.
+        """
         meshes = list(meshes)
         if not meshes:
             raise InvalidInputError("meshes: expected at least one mesh, got none")
+        labels = [mesh.face_labels for mesh in meshes if mesh.face_labels is not None]
+        if labels and len(labels) < len(meshes):
+            raise InvalidInputError(
+                f"meshes: expected labels on all or none, got {len(labels)} of {len(meshes)} meshes with face_labels; "
+                "label the others, or drop the labels with dataclasses.replace(mesh, face_labels=None)"
+            )
         verts_per_mesh = torch.tensor([len(mesh.verts) for mesh in meshes])
         offsets = (verts_per_mesh.cumsum(0) - verts_per_mesh).tolist()
         return cls(
@@ -171,6 +187,7 @@ class MeshBatch:
             faces=torch.cat([mesh.faces + offset for mesh, offset in zip(meshes, offsets, strict=True)]),
             verts_per_mesh=verts_per_mesh,
             faces_per_mesh=torch.tensor([len(mesh.faces) for mesh in meshes]),
+            face_labels=torch.cat(labels) if labels else None,
             names=tuple(mesh.name for mesh in meshes),
         )
 
@@ -179,8 +196,11 @@ class MeshBatch:
         verts = self.verts.split(self.verts_per_mesh.tolist())
         faces = self.faces.split(self.faces_per_mesh.tolist())
         offsets = (self.verts_per_mesh.cumsum(0) - self.verts_per_mesh).tolist()
+        labels = self.face_labels
+        split = [None] * len(self) if labels is None else labels.split(self.faces_per_mesh.tolist())
         return [
-            Mesh(v, f - offset, name=name) for v, f, offset, name in zip(verts, faces, offsets, self.names, strict=True)
+            Mesh(v, f - offset, own, name)
+            for v, f, offset, own, name in zip(verts, faces, offsets, split, self.names, strict=True)
         ]
 
     def padded(self) -> tuple[Float[Tensor, "B Vmax 3"], Int[Tensor, "B Fmax 3"], Bool[Tensor, "B Fmax"]]:

@@ -1,5 +1,7 @@
 """Batches: what is collated, and that neither order nor content depends on the workers."""
 
+import dataclasses
+
 import pytest
 import torch
 from torch.utils.data import Dataset
@@ -80,3 +82,9 @@ def test_refuses_what_does_not_stack():
         collate([Sample(torch.zeros(2), 0, "a"), Sample(triangle(0), 0, "b")])
     with pytest.raises(InvalidInputError, match="batch_size >= 1"):
         make_loader(Numbers(), 0)
+
+
+def test_the_labels_of_faces_reach_the_batch():
+    labelled = [dataclasses.replace(triangle(i), face_labels=torch.tensor([5 + i])) for i in range(3)]
+    batch = collate([Sample(mesh, 0, f"k{i}") for i, mesh in enumerate(labelled)])
+    assert batch.data.face_labels.tolist() == [5, 6, 7]

@@ -178,3 +178,26 @@ def test_gradients_flow_through_a_batch():
     batch = MeshBatch.from_meshes([Mesh(VERTS, FACES), Mesh(verts, FACES)])
     batch.unbind()[1].verts.sum().backward()
     assert verts.grad.tolist() == [[1, 1, 1]] * 4
+
+
+TWO_FACES = torch.tensor([[0, 1, 2], [3, 1, 0]])
+
+
+def test_a_batch_carries_the_labels_of_its_faces():
+    one = Mesh(VERTS, TWO_FACES, torch.tensor([4, 1]))
+    two = Mesh(VERTS, FACES, torch.tensor([7]))
+    batch = MeshBatch.from_meshes([one, two])
+    assert batch.face_labels.tolist() == [4, 1, 7]
+    for mesh, again in zip((one, two), batch.unbind(), strict=True):
+        assert torch.equal(mesh.face_labels, again.face_labels)
+    assert MeshBatch.from_meshes([Mesh(VERTS, FACES)]).face_labels is None
+
+
+def test_a_batch_of_labelled_and_unlabelled_meshes_is_refused():
+    with pytest.raises(InvalidInputError, match="expected labels on all or none, got 1 of 2 meshes with face_labels"):
+        MeshBatch.from_meshes([Mesh(VERTS, FACES), Mesh(VERTS, FACES, torch.tensor([0]))])
+
+
+def test_a_batch_with_too_few_labels_is_refused(as_installed):
+    with pytest.raises(InvalidInputError, match=r"face_labels: expected shape \(2\), got \(1,\)"):
+        MeshBatch(VERTS, TWO_FACES, [len(VERTS)], [2], face_labels=[0])

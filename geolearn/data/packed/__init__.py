@@ -2,6 +2,7 @@
 
 from geolearn.data.packed.batches import Batches
 from geolearn.data.packed.columns import pack, resize_columns, unpack
+from geolearn.data.packed.faces import FaceAugment, FaceBatch, PackedFaces
 from geolearn.data.packed.grids import PackedVoxels
 from geolearn.data.packed.pictures import PackedViews
 from geolearn.data.packed.samples import PackedSamples
@@ -11,7 +12,10 @@ from geolearn.data.packed.warps import VoxelAugment, Warp, augment_columns, warp
 
 __all__ = [
     "Batches",
+    "FaceAugment",
+    "FaceBatch",
     "Packed",
+    "PackedFaces",
     "PackedSamples",
     "PackedViews",
     "PackedVoxels",

@@ -1,5 +1,7 @@
 """Meshes of prepared datasets: one `meshes/<key>.npz` each, and how the prepare.py of a dataset makes them."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,16 +13,23 @@ from geolearn.data.prepared.arrays import read_arrays, write_arrays
 from geolearn.data.prepared.index import Entry, Index
 from geolearn.data.workers import Workers
 from geolearn.errors import DatasetError
+from geolearn.ops.mesh_edges import edges_in_face_order, face_labels_from_edges
 from geolearn.structures import Mesh
-from geolearn.typing import Tensor
+from geolearn.typing import Array, Int, Tensor
 
 
 class MeshTask(NamedTuple):
-    """One mesh file to convert; `up` is the axis that points up in it."""
+    """One mesh file to convert; `up` is the axis that points up in it.
+
+    `labels`, where a dataset has labels of parts, is a file and `read_labels` gives arrays of it: `face_labels`, and
+    `edge_labels` where the file is by edge.
+    """
 
     source: Path
     target: Path
     up: str
+    labels: Path | None = None
+    read_labels: Callable[[Path, Mesh], dict[str, Array]] | None = None
 
 
 def convert_class_folders(data: Path, destination: Path, manifest: Manifest, workers: Workers, suffix: str) -> Index:
@@ -72,8 +81,48 @@ def convert_mesh(task: MeshTask) -> tuple[int, int]:
     arrays = {"verts": verts, "faces": mesh.faces.numpy().astype(np.int32)}
     if mesh.face_labels is not None:
         arrays["face_labels"] = mesh.face_labels.numpy().astype(np.int32)
+    if task.labels is not None and task.read_labels is not None:
+        arrays |= task.read_labels(task.labels, mesh)
     write_arrays(task.target, arrays)
     return len(verts), len(mesh.faces)
+
+
+def convert_labelled_meshes(tasks: list[MeshTask], workers: Workers, manifest: Manifest) -> None:
+    """Write every mesh with its labels.
+
+    Raises:
+        DatasetError: files that are missing or cannot be read, or labels that do not fit their mesh; names them.
+    """
+    files = [file for task in tasks for file in (task.source, task.labels) if file is not None]
+    missing = [str(file) for file in files if not file.is_file()]
+    if missing:
+        raise DatasetError(f"{manifest.name}: {len(missing)} of {len(files)} files are missing, first {missing[:5]}")
+    workers.map(convert_mesh, tasks, f"converting {manifest.name}")
+
+
+def convert_edge_labelled(data: Path, destination: Path, manifest: Manifest, workers: Workers) -> Index:
+    """MeshCNN's layout for one class: `<split>/<shape>.obj`, and the labels of its edges in `seg/<shape>.eseg`.
+
+    Raises:
+        DatasetError: as `convert_labelled_meshes`.
+    """
+    splits = {split: manifest.read_split(split) for split in manifest.splits}
+    read = functools.partial(_edge_labels, num_labels=len(manifest.parts[manifest.classes[0]]))
+    tasks = []
+    for key, _ in (entry for entries in splits.values() for entry in entries):
+        labels = data / "seg" / f"{Path(key).name}.eseg"
+        tasks.append(MeshTask(data / f"{key}.obj", mesh_path(destination, key), manifest.up, labels, read))
+    convert_labelled_meshes(tasks, workers, manifest)
+    return Index(splits)
+
+
+def _edge_labels(path: Path, mesh: Mesh, num_labels: int) -> dict[str, Array]:
+    from geolearn.io import face_labels  # late: reading prepared data needs no file formats
+
+    edges = edges_in_face_order(mesh.faces)
+    labels = face_labels.read_edge_labels(path, len(edges.ends), num_labels)
+    arrays = {"edge_labels": labels, "face_labels": face_labels_from_edges(edges.face_edges, labels)}
+    return {name: array.numpy().astype(np.int32) for name, array in arrays.items()}
 
 
 def to_z_up(verts: Tensor, up: str) -> Tensor:
@@ -99,3 +148,9 @@ def read_mesh(path: Path, name: str = "") -> Mesh:
     return Mesh(
         torch.from_numpy(arrays["verts"]), faces, None if labels is None else torch.from_numpy(labels).long(), name
     )
+
+
+def read_edge_labels(path: Path) -> Int[Tensor, " E"] | None:
+    """The labels per edge of a prepared mesh, in the order of `edges_in_face_order`; None where it has none."""
+    labels = read_arrays(path).get("edge_labels")
+    return None if labels is None else torch.from_numpy(labels).long()

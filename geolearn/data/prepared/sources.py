@@ -22,7 +22,7 @@ from geolearn.data.packed.split import Packed, Targets
 from geolearn.data.prepared.arrays import read_arrays
 from geolearn.data.prepared.grids import columns_path
 from geolearn.data.prepared.index import Entry, Index
-from geolearn.data.prepared.meshes import mesh_path, read_mesh
+from geolearn.data.prepared.meshes import mesh_path, read_edge_labels, read_mesh
 from geolearn.data.prepared.pictures import PIXELS
 from geolearn.data.prepared.pixels import read_pixels
 from geolearn.errors import DatasetError, InvalidInputError
@@ -68,6 +68,11 @@ class MeshSource(Source):
     def load(self, key: str) -> Mesh:
         with _remedy(self.root):
             return read_mesh(mesh_path(self.root, key), key).normalised()
+
+    def edge_labels(self, key: str) -> Int[Tensor, " E"] | None:
+        """Where a dataset was labelled by edge: the part of every edge, in the order of `edges_in_face_order`."""
+        with _remedy(self.root):
+            return read_edge_labels(mesh_path(self.root, key))
 
 
 class VoxelSource(Source):

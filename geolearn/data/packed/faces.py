@@ -1,0 +1,168 @@
+"""Splits of meshes by face: features and spectra of every mesh, and batches of all or some of their faces."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import torch
+
+from geolearn.data.packed.split import Packed, Targets, check_targets, select_targets
+from geolearn.errors import InvalidInputError
+from geolearn.structures import Mesh
+from geolearn.typing import Float, Int, Tensor
+
+UNLABELLED = -1
+
+
+class FaceItem(NamedTuple):
+    """What a network for labels of faces is told of one mesh.
+
+    Attributes:
+        mesh: the one that it looks at: the original, or a simpler one.
+        features: float16 (F, C).
+        functions: float32 (F, K) and eigenvalues: float32 (K,), of the face Laplacian.
+        areas: float32 (F,), shares of the surface.
+        labels: int64 (F,), -1 where there is none.
+    """
+
+    mesh: Mesh
+    features: Float[Tensor, "F C"]
+    functions: Float[Tensor, "F K"]
+    eigenvalues: Float[Tensor, " K"]
+    areas: Float[Tensor, " F"]
+    labels: Int[Tensor, " F"]
+
+
+class FaceBatch(NamedTuple):
+    """The faces of B meshes, mesh after mesh.
+
+    Attributes:
+        features: float32 (F, C).
+        functions: float32 (F, K).
+        eigenvalues: float32 (B, K).
+        areas: float32 (F,), of each mesh summing to 1.
+        labels: int64 (F,).
+        faces_per_mesh: B counts.
+    """
+
+    features: Float[Tensor, "F C"]
+    functions: Float[Tensor, "F K"]
+    eigenvalues: Float[Tensor, "B K"]
+    areas: Float[Tensor, " F"]
+    labels: Int[Tensor, " F"]
+    faces_per_mesh: list[int]
+
+    @property
+    def inputs(self) -> tuple[Tensor, Tensor, Tensor, Tensor, list[int]]:
+        """What a network takes."""
+        return self.features, self.functions, self.eigenvalues, self.areas, self.faces_per_mesh
+
+
+@dataclass(frozen=True)
+class FaceAugment:
+    """Random faces of every mesh, other ones each time; the areas of those drawn are scaled up to sum to 1.
+
+    Attributes:
+        faces: how many of each mesh; a mesh that has fewer gives all.
+    """
+
+    faces: int = 1500
+
+    def __post_init__(self) -> None:
+        if self.faces < 1:
+            raise InvalidInputError(f"faces: expected at least 1, got {self.faces}")
+
+
+@dataclass(frozen=True)
+class FaceDraws:
+    """Which faces are drawn of each mesh: by a seed of its own."""
+
+    faces: int
+    seeds: Int[Tensor, " N"]
+
+    def select(self, index: Int[Tensor, " M"]) -> "FaceDraws":
+        return FaceDraws(self.faces, self.seeds[index])
+
+
+@dataclass(frozen=True, eq=False)
+class PackedFaces(Packed):
+    """One split of meshes for networks that label faces; labels travel with the faces.
+
+    Attributes:
+        items: one per mesh.
+        targets, keys: see `Packed`; targets are the classes of whole meshes.
+        classes: names of the labels.
+        source: what `mesh` and `edge_labels` load the originals from.
+    """
+
+    items: tuple[FaceItem, ...]
+    targets: Targets
+    keys: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    source: Any = None
+
+    def __post_init__(self) -> None:
+        check_targets(self.targets, self.keys, len(self.items))
+        for name in ("items", "keys", "classes"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __repr__(self) -> str:
+        return f"PackedFaces({len(self)} meshes, {len(self.classes)} labels)"
+
+    def select(self, index: Int[Tensor, " M"] | Sequence[int]) -> "PackedFaces":
+        """The meshes at `index`, in that order."""
+        chosen = torch.as_tensor(index, dtype=torch.int64)
+        numbers = chosen.tolist()
+        return replace(
+            self,
+            items=tuple(self.items[number] for number in numbers),
+            targets=select_targets(self.targets, chosen),
+            keys=tuple(self.keys[number] for number in numbers),
+        )
+
+    def mesh(self, number: int) -> Mesh:
+        """The original mesh, with all its faces."""
+        return self.items[number].mesh if self.source is None else self.source.load(self.keys[number])
+
+    def edge_labels(self, number: int) -> Int[Tensor, " E"] | None:
+        """Labels per edge of the original mesh, where the dataset was labelled so."""
+        read = getattr(self.source, "edge_labels", None)
+        return None if read is None else read(self.keys[number])
+
+    def draw(self, augment: FaceAugment, generator: torch.Generator) -> FaceDraws:
+        return FaceDraws(augment.faces, torch.randint(2**62, (len(self),), generator=generator))
+
+    def take(
+        self, index: Int[Tensor, " B"], drawn: FaceDraws | None = None, *, device: Any = None, dtype: Any = None
+    ) -> FaceBatch:
+        """All faces of the meshes at `index`, or those that were drawn."""
+        chosen = [self.items[number] for number in index.tolist()]
+        if drawn is not None:
+            chosen = [_some(item, drawn.faces, int(seed)) for item, seed in zip(chosen, drawn.seeds, strict=True)]
+        batch = FaceBatch(
+            torch.cat([item.features for item in chosen]).to(dtype=dtype or torch.float32),
+            torch.cat([item.functions for item in chosen]).to(dtype=dtype),
+            torch.stack([item.eigenvalues for item in chosen]),
+            torch.cat([item.areas for item in chosen]),
+            torch.cat([item.labels for item in chosen]),
+            [len(item.labels) for item in chosen],
+        )
+        if device is None:
+            return batch
+        return FaceBatch(*(value.to(device) for value in batch[:-1]), batch.faces_per_mesh)
+
+
+def _some(item: FaceItem, faces: int, seed: int) -> FaceItem:
+    if len(item.labels) <= faces:
+        return item
+    chosen = torch.randperm(len(item.labels), generator=torch.Generator().manual_seed(seed))[:faces]
+    areas = item.areas[chosen]
+    return item._replace(
+        features=item.features[chosen],
+        functions=item.functions[chosen],
+        areas=areas / areas.sum(),
+        labels=item.labels[chosen],
+    )
