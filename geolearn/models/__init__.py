@@ -1,5 +1,6 @@
 """One published architecture per file. Models take and return plain tensors."""
 
+from geolearn.models.deformationflownet import DeformationFlowNet, DeformedVolumeNet
 from geolearn.models.mvcnn import MVCNN
 from geolearn.models.pcadecoder import PCADecoder
 from geolearn.models.sdfdecoder import SDFDecoder
@@ -11,6 +12,8 @@ from geolearn.models.weights import MODELS, find_weights, load_model, pretrained
 __all__ = [
     "MODELS",
     "MVCNN",
+    "DeformationFlowNet",
+    "DeformedVolumeNet",
     "MultiResolutionVoxNet",
     "PCADecoder",
     "SDFDecoder",

@@ -6,7 +6,7 @@ import torch
 from geolearn.errors import CheckpointError, InvalidInputError, UnknownNameError
 from geolearn.models import MODELS, load_model, save_model
 
-CLASSIFIERS = [name for name in MODELS if MODELS[name].inputs != "codes"]
+CLASSIFIERS = [name for name in MODELS if MODELS[name].inputs in ("voxels", "views")]
 INPUTS = {"mvcnn": (3, 1, 32, 32), "voxnet_multires": (2, 32, 32, 32)}
 
 
