@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from geolearn.models import DeformationFlowNet
 from geolearn.ops import deform_by_lattice
 from geolearn.ops.lattice import interpolate
-from geolearn.reports.files import markdown_table
+from geolearn.reports.page import markdown_table
 from geolearn.structures import VoxelGrid
 
 POINTS = 100_000
