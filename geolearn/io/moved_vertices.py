@@ -41,7 +41,7 @@ def save_moved(source: PathLike, path: PathLike, verts: Float[Tensor, "V 3"]) ->
     kind = source.suffix.lower()
     if kind not in _REWRITERS or path.suffix.lower() != kind:
         raise InvalidInputError(
-            f"path: expected the format of the source, one of {', '.join(_REWRITERS)}, got {path.name} for {source.name}"
+            f"path: expected the format of the source, one of {', '.join(_REWRITERS)}, got {path.name}"
         )
     before = load_mesh(source).verts.numpy()
     after = verts.detach().cpu().numpy().astype(np.float32)
@@ -82,7 +82,8 @@ def _rewrite_ply(data: bytes, source: str, before: Array, after: Array) -> bytes
     names = [one.name for one in element.properties]
     if not header.byte_order:
         return data[: header.size] + _rewrite_ply_text(data[header.size :], source, names, before, after)
-    kind = np.dtype([(one.name, one.type.newbyteorder(header.byte_order)) for one in element.properties])
+    order = header.byte_order
+    kind = np.dtype([(one.name, f"{order}{one.type.str[1:]}") for one in element.properties])
     size = kind.itemsize * len(before)
     rows = np.frombuffer(data[header.size : header.size + size], kind).copy()
     still = (before == after).all(1)
