@@ -1,6 +1,7 @@
 """One published architecture per file. Models take and return plain tensors."""
 
 from geolearn.models.deformationflownet import DeformationFlowNet, DeformedVolumeNet
+from geolearn.models.deformed_meshes import DeformedMesh, attribute_motions, deform_mesh
 from geolearn.models.mvcnn import MVCNN
 from geolearn.models.pcadecoder import PCADecoder
 from geolearn.models.sdfdecoder import SDFDecoder
@@ -13,6 +14,7 @@ __all__ = [
     "MODELS",
     "MVCNN",
     "DeformationFlowNet",
+    "DeformedMesh",
     "DeformedVolumeNet",
     "MultiResolutionVoxNet",
     "PCADecoder",
@@ -20,6 +22,8 @@ __all__ = [
     "VoxNet",
     "VoxResNet",
     "VoxelVAE",
+    "attribute_motions",
+    "deform_mesh",
     "find_weights",
     "load_model",
     "pretrained_names",

@@ -83,6 +83,10 @@ class _UNet(nn.Module):
         return _Layer(convolution, normalise, after, self.track_size)
 
     def forward(self, x: Float[Tensor, "B C *S"], condition: Float[Tensor, "B K"] | None = None) -> Tensor:
+        return self.end(self.features(x, condition))
+
+    def features(self, x: Float[Tensor, "B C *S"], condition: Float[Tensor, "B K"] | None = None) -> Tensor:
+        """What the last convolution sees: (B, widths[0], ...) at full resolution."""
         self._check(x, condition)
         track = None if self.start is None else F.selu(self.start(_mean(x)))
         levels = []
@@ -95,7 +99,7 @@ class _UNet(nn.Module):
         for narrow, level, fine in zip(self.narrow, self.up, levels[-2::-1], strict=True):
             x = F.interpolate(narrow(x), scale_factor=2, mode="nearest")
             x, track = _through(level, torch.cat([x, fine], 1) if self.skip else x, track)
-        return self.end(x)
+        return x
 
     def _check(self, x: Tensor, condition: Tensor | None) -> None:
         axes, factor = self.axes, self.factor
