@@ -2,7 +2,17 @@
 
 from geolearn.errors import MeshFormatError
 from geolearn.io.meshes import load_mesh, save_mesh
+from geolearn.io.moved_vertices import save_moved
 from geolearn.io.view_files import load_views, save_views
 from geolearn.io.voxels import load_voxels, save_voxels
 
-__all__ = ["MeshFormatError", "load_mesh", "load_views", "load_voxels", "save_mesh", "save_views", "save_voxels"]
+__all__ = [
+    "MeshFormatError",
+    "load_mesh",
+    "load_views",
+    "load_voxels",
+    "save_mesh",
+    "save_moved",
+    "save_views",
+    "save_voxels",
+]

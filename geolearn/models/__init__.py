@@ -1,5 +1,7 @@
 """One published architecture per file. Models take and return plain tensors."""
 
+from geolearn.models.deformationflownet import DeformationFlowNet, DeformedVolumeNet
+from geolearn.models.deformed_meshes import DeformedMesh, attribute_motions, deform_mesh
 from geolearn.models.meshlabelnet import MeshLabelNet
 from geolearn.models.mvcnn import MVCNN
 from geolearn.models.pcadecoder import PCADecoder
@@ -13,6 +15,9 @@ from geolearn.models.weights import MODELS, find_weights, load_model, pretrained
 __all__ = [
     "MODELS",
     "MVCNN",
+    "DeformationFlowNet",
+    "DeformedMesh",
+    "DeformedVolumeNet",
     "MeshLabelNet",
     "MultiResolutionVoxNet",
     "PCADecoder",
@@ -21,6 +26,8 @@ __all__ = [
     "VoxNet",
     "VoxResNet",
     "VoxelVAE",
+    "attribute_motions",
+    "deform_mesh",
     "find_weights",
     "load_model",
     "pretrained_names",

@@ -6,7 +6,7 @@ the model, its constructor arguments, and whatever the trainer noted (classes, d
 
 import json
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import safetensors.torch
 import torch
@@ -29,10 +29,11 @@ class PretrainedModel(nn.Module):
     A subclass passes its constructor arguments to `super().__init__(**arguments)`.
 
     Attributes:
-        inputs: what the model looks at, which says how data are loaded for it; "codes" for a decoder.
+        inputs: what the model looks at, such as "voxels", "views", "faces" or "deformations": which methods can train
+            it; "codes" for a decoder.
     """
 
-    inputs: ClassVar[Literal["voxels", "views", "faces", "codes"]] = "voxels"
+    inputs: ClassVar[str] = "voxels"
 
     def __init__(self, **config: Any):
         super().__init__()

@@ -4,7 +4,9 @@ from geolearn.ops.curvature_features import curvature_features
 from geolearn.ops.face_adjacency import FaceAdjacency, face_adjacency
 from geolearn.ops.face_features import FEATURE_COLUMNS, face_features
 from geolearn.ops.face_geometry import face_areas, face_cross, face_normals
+from geolearn.ops.foldover import damp_flow, integrate_flow, lattice_jacobian, measure_foldover
 from geolearn.ops.geodesic_distance import geodesic_distance_features
+from geolearn.ops.lattice import deform_by_lattice
 from geolearn.ops.local_pca import local_pca_features
 from geolearn.ops.medial_distance import medial_distance_features
 from geolearn.ops.occupancy import occupancy_from_depth, occupancy_from_scan
@@ -24,6 +26,8 @@ __all__ = [
     "SurfaceSamples",
     "adjacent_faces",
     "curvature_features",
+    "damp_flow",
+    "deform_by_lattice",
     "face_adjacency",
     "face_areas",
     "face_cross",
@@ -31,7 +35,10 @@ __all__ = [
     "face_normals",
     "flawed_faces",
     "geodesic_distance_features",
+    "integrate_flow",
+    "lattice_jacobian",
     "local_pca_features",
+    "measure_foldover",
     "medial_distance_features",
     "mesh_edges",
     "occupancy_from_depth",

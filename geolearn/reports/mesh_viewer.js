@@ -1,8 +1,11 @@
 // A mesh that is turned by dragging, moved nearer by the wheel, and stands upright again on a double click.
-// Called by geolearn.training.mesh_viewer with the canvas and base64 arrays; it loads nothing.
+// Called by geolearn.reports.mesh_viewer with the canvas and base64 arrays; it loads nothing. With `data.motions` a
+// slider for each moves the vertices by its value times the motion; they add up.
 function showMesh(canvas, data) {
   const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer;
-  const positions = new Float32Array(bytes(data.positions));
+  const still = new Float32Array(bytes(data.positions));
+  const positions = still.slice();
+  const motions = (data.motions || []).map((one) => ({ ...one, amount: 0, vectors: new Int16Array(bytes(one.vectors)) }));
   const faces = new Uint32Array(bytes(data.faces));
   const colours = data.colours ? new Uint8Array(bytes(data.colours)) : null;
   const gl = canvas.getContext("webgl", { antialias: true, preserveDrawingBuffer: true });
@@ -13,13 +16,18 @@ function showMesh(canvas, data) {
   }
 
   const normals = new Float32Array(positions.length);
-  for (let f = 0; f < faces.length; f += 3) {
-    const [a, b, c] = [3 * faces[f], 3 * faces[f + 1], 3 * faces[f + 2]];
-    const u = [0, 1, 2].map((k) => positions[b + k] - positions[a + k]);
-    const v = [0, 1, 2].map((k) => positions[c + k] - positions[a + k]);
-    const n = [u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]];
-    for (const corner of [a, b, c]) for (let k = 0; k < 3; k++) normals[corner + k] += n[k];
+  function findNormals() {
+    normals.fill(0);
+    for (let f = 0; f < faces.length; f += 3) {
+      const a = 3 * faces[f], b = 3 * faces[f + 1], c = 3 * faces[f + 2];
+      const ux = positions[b] - positions[a], vx = positions[c] - positions[a];
+      const uy = positions[b + 1] - positions[a + 1], vy = positions[c + 1] - positions[a + 1];
+      const uz = positions[b + 2] - positions[a + 2], vz = positions[c + 2] - positions[a + 2];
+      const x = uy * vz - uz * vy, y = uz * vx - ux * vz, z = ux * vy - uy * vx;
+      for (const corner of [a, b, c]) { normals[corner] += x; normals[corner + 1] += y; normals[corner + 2] += z; }
+    }
   }
+  findNormals();
 
   const shader = (kind, source) => {
     const made = gl.createShader(kind);
@@ -31,12 +39,12 @@ function showMesh(canvas, data) {
   const program = gl.createProgram();
   gl.attachShader(program, shader(gl.VERTEX_SHADER, `
     attribute vec3 position, normal, colour;
-    uniform mat3 turn; uniform vec2 lens; uniform float distance;
+    uniform mat3 turn; uniform vec2 lens; uniform float distance, reach;
     varying vec3 towards, shade;
     void main() {
       vec3 place = turn * position;
       float depth = distance - place.z;
-      float near = max(distance - 0.6, 0.05), far = distance + 0.6;
+      float near = max(distance - reach, 0.05), far = distance + reach;
       gl_Position = vec4(place.xy * lens, ((far + near) * depth - 2.0 * far * near) / (far - near), depth);
       towards = turn * normal;
       shade = colour;
@@ -55,13 +63,15 @@ function showMesh(canvas, data) {
   gl.useProgram(program);
   const attribute = (name, values, kind, scaled) => {
     const place = gl.getAttribLocation(program, name);
-    gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
+    const buffer = gl.createBuffer();
+    gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
     gl.bufferData(gl.ARRAY_BUFFER, values, gl.STATIC_DRAW);
     gl.enableVertexAttribArray(place);
     gl.vertexAttribPointer(place, 3, kind, scaled, 0, 0);
+    return buffer;
   };
-  attribute("position", positions, gl.FLOAT, false);
-  attribute("normal", normals, gl.FLOAT, false);
+  const moving = [[attribute("position", positions, gl.FLOAT, false), positions],
+                  [attribute("normal", normals, gl.FLOAT, false), normals]];
   attribute("colour", colours || new Uint8Array(positions.length), gl.UNSIGNED_BYTE, true);
   gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, gl.createBuffer());
   gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, faces, gl.STATIC_DRAW);
@@ -69,6 +79,8 @@ function showMesh(canvas, data) {
   gl.clearColor(0.96, 0.96, 0.96, 1);
 
   const start = { azimuth: 0.6, elevation: 0.35, distance: 2.6 };
+  // the farthest that a vertex can come to lie from the middle
+  const reach = 0.6 + motions.reduce((sum, one) => sum + 57000 * one.scale * Math.max(one.high, -one.low), 0);
   let view = { ...start }, spinning = true, coloured = colours !== null;
   const uniform = (name) => gl.getUniformLocation(program, name);
   function draw() {
@@ -83,6 +95,7 @@ function showMesh(canvas, data) {
     const zoom = 4.4 * Math.min(1, side / tall);
     gl.uniform2f(uniform("lens"), zoom * tall / side, zoom);
     gl.uniform1f(uniform("distance"), view.distance);
+    gl.uniform1f(uniform("reach"), reach);
     gl.uniform1i(uniform("coloured"), coloured ? 1 : 0);
     gl.drawElements(gl.TRIANGLES, faces.length, gl.UNSIGNED_INT, 0);
     canvas.dataset.drawn = "yes";
@@ -95,6 +108,35 @@ function showMesh(canvas, data) {
       if (spinning) { view.azimuth += 0.008; redraw(); }
     });
   };
+
+  function move() {
+    positions.set(still);
+    for (const { amount, scale, vectors } of motions) {
+      if (amount) for (let i = 0; i < positions.length; i++) positions[i] += amount * scale * vectors[i];
+    }
+    findNormals();
+    for (const [buffer, values] of moving) {
+      gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
+      gl.bufferData(gl.ARRAY_BUFFER, values, gl.DYNAMIC_DRAW);
+    }
+    redraw();
+  }
+  for (const motion of [...motions].reverse()) {
+    const label = document.createElement("label"), slider = document.createElement("input");
+    const number = document.createElement("output");
+    Object.assign(slider, { type: "range", min: motion.low, max: motion.high, step: 0.01, value: 0 });
+    slider.name = motion.name;
+    label.style.display = "block";
+    number.textContent = "0";
+    slider.addEventListener("input", () => {
+      motion.amount = slider.valueAsNumber;
+      number.textContent = (motion.amount > 0 ? "+" : "") + motion.amount;
+      spinning = false;
+      move();
+    });
+    label.append(motion.name + " ", slider, " ", number);
+    canvas.after(label);
+  }
 
   canvas.addEventListener("pointerdown", (event) => { spinning = false; canvas.setPointerCapture(event.pointerId); });
   canvas.addEventListener("pointermove", (event) => {

@@ -7,9 +7,9 @@ import pytest
 PUBLIC = {
     "structures": ["Mesh", "MeshBatch", "VoxelGrid", "Cameras", "Views"],
     "io": ["load_mesh", "save_mesh", "load_voxels", "save_voxels", "MeshFormatError"],
-    "ops": ["voxelize", "sample_surface", "scatter", "segment_csr"],
+    "ops": ["deform_by_lattice", "voxelize", "sample_surface", "scatter", "segment_csr"],
     "data": ["ShapeDataset", "Voxelize", "SamplePoints", "procedural"],
-    "nn": ["ViewPool"],
+    "nn": ["ViewPool", "UNet2d", "VoxelUNet"],
     "models": ["MVCNN", "VoxNet", "MultiResolutionVoxNet", "VoxResNet", "VoxelVAE", "SDFDecoder", "PCADecoder"],
     "fitting": ["fit_mesh", "fit_grid", "fit_latent", "FitResult"],
 }

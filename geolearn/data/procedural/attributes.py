@@ -90,6 +90,27 @@ class Attribute:
         """Displacement per unit of amount, float64."""
         return self._gain() * self._motion(points)
 
+    def factors(self, x: Float[Array, " X"], y: Float[Array, " Y"], z: Float[Array, " Z"]) -> list[list[Array]]:
+        """`velocity` on the lattice of these coordinates as products of functions of one coordinate, float64.
+
+        At (x[i], y[j], z[k]) component a of the velocity is f[a][0][i] * f[a][1][j] * f[a][2][k].
+        """
+        coordinates = (x, y, z)
+        weights = [np.ones(len(along)) for along in coordinates]
+        for one in self.ramps:
+            points = np.zeros((len(coordinates[one.axis]), 3))
+            points[:, one.axis] = coordinates[one.axis]
+            weights[one.axis] = weights[one.axis] * one(points)
+        factors = [[np.zeros(len(along)) for along in coordinates] for _ in range(3)]
+        for axis in self.axes:
+            along = coordinates[axis]
+            motion = {"scale": along - self.centre[axis], "mirror": np.sign(along)}.get(
+                self.motion, np.ones(len(along))
+            )
+            factors[axis] = list(weights)
+            factors[axis][axis] = self._gain() * motion * weights[axis]
+        return factors
+
     def _motion(self, points: Float[Array, "N 3"]) -> Float[Array, "N 3"]:
         weight = np.ones(len(points))
         for ramp in self.ramps:
