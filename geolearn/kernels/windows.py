@@ -1,7 +1,7 @@
 """The windows that a convolution without padding sees, side by side in memory, and the sum of windows back in place.
 
 Arrays are flat per sample. A sample is a grid (X, Y, Z, C), channels last; its windows are rows (kx, ky, kz, C), one
-for each place (i, j, k) in index order. In such a layout the last axis of a kernel and the channels are one run of memory.
+for each place (i, j, k) in index order. So the last axis of a kernel and the channels are one run of memory.
 """
 
 import numpy as np

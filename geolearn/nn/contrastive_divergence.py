@@ -153,12 +153,9 @@ def cd_step(
 
 
 def write_gradients(rbm: RBM, weight: Tensor, hidden_bias: Tensor, visible_bias: Tensor) -> None:
-    """Leave directions to climb where an optimiser, which descends, looks for gradients; their sign changes in place."""
-    rbm.weight.grad, rbm.hidden_bias.grad, rbm.visible_bias.grad = (
-        weight.neg_(),
-        hidden_bias.neg_(),
-        visible_bias.neg_(),
-    )
+    """Leave directions to climb where an optimiser, which descends, looks for gradients; the sign changes in place."""
+    rbm.weight.grad = weight.neg_()
+    rbm.hidden_bias.grad, rbm.visible_bias.grad = hidden_bias.neg_(), visible_bias.neg_()
 
 
 def descent(*machines: RBM, learning_rate: float, momentum: float = 0.0, weight_decay: float = 0.0) -> torch.optim.SGD:

@@ -112,7 +112,8 @@ class ConvRBM(RBM):
         return filled.reshape(-1)
 
     def extra_repr(self) -> str:
-        return f"{self.in_channels}, {self.hidden_units}, size={self.size}, kernel={self.kernel_size}, stride={self.stride}"
+        channels = f"{self.in_channels}, {self.hidden_units}"
+        return f"{channels}, size={self.size}, kernel={self.kernel_size}, stride={self.stride}"
 
     def _foldable(self) -> int:
         """How many cells of an axis go into the channels: a stride that kernel and size are multiples of.

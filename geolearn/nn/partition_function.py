@@ -1,5 +1,6 @@
 """The normaliser Z of a restricted Boltzmann machine: summed where it is tiny, estimated where it is not."""
 
+import itertools
 import math
 from typing import NamedTuple
 
@@ -105,7 +106,7 @@ def annealed_log_partition(
     visible = rbm.draw_visible(base.expand(runs, *base.shape), generator)
     log_weights = torch.zeros(runs, dtype=torch.float64, device=base.device)
     inverse = torch.linspace(0, 1, temperatures + 1).tolist()
-    for before, after in zip(inverse[:-1], inverse[1:], strict=True):
+    for before, after in itertools.pairwise(inverse):
         logits = rbm.hidden_logits(visible)
         moved = (visible * (full - base)).flatten(1).sum(1)
         rises = functional.softplus(after * logits) - functional.softplus(before * logits)

@@ -14,7 +14,6 @@ from geolearn.errors import InvalidInputError
 from geolearn.nn.labelled_rbm import LabelledRBM
 from geolearn.nn.persistent_chain import mean_statistics
 from geolearn.nn.rbm import RBM
-from geolearn.ops.bernoulli import sample_bernoulli
 from geolearn.typing import Float, Int, Tensor
 
 

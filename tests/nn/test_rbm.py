@@ -33,7 +33,7 @@ def test_the_ways_up_and_down_are_those_of_the_machine_without_tying(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_free_energies_and_log_z_by_enumeration(kind):
     rbm = machine(kind)
-    v, h, table = joint(rbm)
+    v, _, table = joint(rbm)
     logs = -rbm.free_energy(shaped(rbm, v)) - log_partition(rbm)
     torch.testing.assert_close(logs.exp(), table.sum(1))
     assert float(table.sum()) == pytest.approx(1)
