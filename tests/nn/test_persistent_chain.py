@@ -76,7 +76,7 @@ def test_it_learns_patterns_and_their_labels():
     torch.manual_seed(0)
     rbm = LabelledRBM(6, 12, classes=2)
     patterns = torch.tensor([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1], [1, 0, 1, 0, 1, 0], [0, 1, 0, 1, 0, 1]])
-    labels = torch.tensor([0, 0, 1, 1])
+    labels = torch.tensor([0, 1, 0, 1])
     data = rbm.join(patterns, labels)
     chain, generator = PersistentChain.start(rbm), torch.Generator().manual_seed(0)
     optimiser = descent(rbm, learning_rate=0.05, momentum=0.5)
