@@ -9,6 +9,7 @@ from geolearn.nn.rbm import RBM, DenseRBM
 from geolearn.nn.views import ViewPool
 from geolearn.nn.voxel import DepthToSpace3d, SpaceToDepth3d, VoxelResidual
 from geolearn.nn.wake_sleep import wake_sleep_step
+from geolearn.nn.window_conv import WindowConv3d
 
 __all__ = [
     "RBM",
@@ -21,6 +22,7 @@ __all__ = [
     "SpaceToDepth3d",
     "ViewPool",
     "VoxelResidual",
+    "WindowConv3d",
     "annealed_log_partition",
     "cd_step",
     "contrastive_divergence",

@@ -7,10 +7,8 @@ from torch import nn
 
 from geolearn.errors import InvalidInputError
 from geolearn.nn.rbm import RBM, uniform_weights
-from geolearn.ops.windows import add_windows, fold_cells, gather_windows, unfold_cells, window_places
+from geolearn.nn.window_geometry import WindowGeometry
 from geolearn.typing import Bool, Float, Tensor
-
-WINDOW_BYTES = 16 << 20  # of windows held at once: beyond, memory is fetched anew from the system for every batch
 
 
 class ConvRBM(RBM):
@@ -49,15 +47,11 @@ class ConvRBM(RBM):
             raise InvalidInputError(
                 f"in_channels, out_channels: expected at least one each, got {in_channels} and {out_channels}"
             )
-        self.in_channels, self.size = in_channels, tuple(size)
-        self.kernel_size = (kernel,) * len(size) if isinstance(kernel, int) else tuple(kernel)
-        self.stride = (stride,) * len(size) if isinstance(stride, int) else tuple(stride)
-        self.places = window_places(self.size, self.kernel_size, self.stride)
-        self._fold = self._foldable()
-        cells = math.prod(self.kernel_size)
-        self.weight = nn.Parameter(
-            uniform_weights(out_channels, cells * in_channels, cells * (in_channels + out_channels))
-        )
+        kernel = (kernel,) * len(size) if isinstance(kernel, int) else tuple(kernel)
+        stride = (stride,) * len(size) if isinstance(stride, int) else tuple(stride)
+        self.geometry = WindowGeometry(tuple(size), kernel, stride, in_channels)
+        fans = math.prod(kernel) * (in_channels + out_channels)
+        self.weight = nn.Parameter(uniform_weights(out_channels, self.geometry.row_length, fans))
         self.hidden_bias = nn.Parameter(torch.zeros(out_channels))
         self.visible_bias = nn.Parameter(torch.zeros(in_channels, *size))
         self.register_parameter("down_weight", None)
@@ -65,67 +59,37 @@ class ConvRBM(RBM):
     @property
     def kernel(self) -> Float[Tensor, "H C *K"]:
         """The weights as `torch.nn.functional.conv3d` takes them."""
-        axes = len(self.size)
-        outer = [k // self._fold for k in self.kernel_size]
-        weight = self.weight.view(-1, *outer, *([self._fold] * axes), self.in_channels)
-        order = [0, 1 + 2 * axes, *(axis + n * axes for axis in range(1, 1 + axes) for n in (0, 1))]
-        return weight.permute(order).reshape(-1, self.in_channels, *self.kernel_size)
+        return self.geometry.to_kernel(self.weight)
 
     @property
     def visible_shape(self) -> tuple[int, ...]:
-        return self.in_channels, *self.size
+        return self.geometry.channels, *self.geometry.size
 
     @property
     def hidden_shape(self) -> tuple[int, ...]:
-        return self.hidden_units, *self.places
+        return self.hidden_units, *self.geometry.places
 
     def samples_at_once(self, dtype: torch.dtype) -> int:
-        return max(1, WINDOW_BYTES // (math.prod(self.places) * self.weight.shape[1] * dtype.itemsize))
+        return self.geometry.samples_at_once(dtype.itemsize)
 
     def windows(self, visible: Float[Tensor, "B C *V"]) -> Float[Tensor, "N F"]:
-        if visible.shape[1:] != self.visible_shape:
-            expected = ", ".join(map(str, self.visible_shape))
-            raise InvalidInputError(f"visible: expected (B, {expected}), got {tuple(visible.shape)}")
-        visible = visible.to(self.product_dtype())
-        if self._fold == 1:
-            return gather_windows(visible, self.kernel_size, self.stride)
-        return gather_windows(
-            fold_cells(visible, self._fold), self._folded(self.kernel_size), self._folded(self.stride)
-        )
+        return self.geometry.gather(visible.to(self.product_dtype()))
 
     def spread(self, rows: Float[Tensor, "N F"]) -> Float[Tensor, "B C *V"]:
-        if self._fold == 1:
-            return add_windows(rows, self.size, self.kernel_size, self.stride)
-        size, kernel, stride = map(self._folded, (self.size, self.kernel_size, self.stride))
-        return unfold_cells(add_windows(rows, size, kernel, stride), self._fold)
+        return self.geometry.add(rows)
 
     def arrange(self, rows: Float[Tensor, "N H"]) -> Float[Tensor, "B H *T"]:
-        return rows.view(-1, *self.places, self.hidden_units).movedim(-1, 1)
+        return self.geometry.arrange(rows)
 
     def rows(self, hidden: Float[Tensor, "B H *T"]) -> Float[Tensor, "N H"]:
         return hidden.to(self.product_dtype()).movedim(1, -1).reshape(-1, self.hidden_units)
 
     def nonzero_windows(self, visible: Float[Tensor, "B C *V"]) -> Bool[Tensor, " N"]:
         filled = (visible != 0).any(1)
-        for axis, (cells, step) in enumerate(zip(self.kernel_size, self.stride, strict=True)):
+        for axis, (cells, step) in enumerate(zip(self.geometry.kernel, self.geometry.stride, strict=True)):
             filled = filled.unfold(1 + axis, cells, step).any(-1)  # along one axis after the other
         return filled.reshape(-1)
 
     def extra_repr(self) -> str:
-        channels = f"{self.in_channels}, {self.hidden_units}"
-        return f"{channels}, size={self.size}, kernel={self.kernel_size}, stride={self.stride}"
-
-    def _foldable(self) -> int:
-        """How many cells of an axis go into the channels: a stride that kernel and size are multiples of.
-
-        A wide stride over few channels then becomes a stride of 1 over many. The weights keep the order of the windows.
-        """
-        step = self.stride[0]
-        fits = all(s == step and k % step == 0 and n % step == 0 for s, k, n in self._axes())
-        return step if fits else 1
-
-    def _axes(self) -> zip:  # type: ignore[type-arg]
-        return zip(self.stride, self.kernel_size, self.size, strict=True)
-
-    def _folded(self, cells: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(c // self._fold for c in cells)
+        shape = self.geometry
+        return f"{shape.channels}, {self.hidden_units}, size={shape.size}, kernel={shape.kernel}, stride={shape.stride}"

@@ -129,7 +129,7 @@ def test_means_over_places_and_windows_that_are_skipped(kind, skip_empty, monkey
     total = 3 * len(rbm.windows(data[:1]))
     assert (0 < places < total) if skip_empty else places == total
     assert float(weight.abs().max()) > 0
-    side = rbm.size[-1] if len(rbm.size) > 1 else rbm.size[0]
+    side = rbm.geometry.size[-1]
     found = contrastive_divergence(rbm, data, settings=CDSettings(skip_empty=skip_empty))
     torch.testing.assert_close(found.weight, weight / places)
     torch.testing.assert_close(found.hidden_bias, bias / places)
@@ -137,7 +137,7 @@ def test_means_over_places_and_windows_that_are_skipped(kind, skip_empty, monkey
     plain = contrastive_divergence(rbm, data, settings=CDSettings(skip_empty=skip_empty, average_places=False))
     torch.testing.assert_close(plain.weight, weight / 3 * total / places)  # made up for the places that do not count
     torch.testing.assert_close(plain.visible_bias, visible / 3, atol=1e-6, rtol=0)
-    monkeypatch.setattr("geolearn.nn.conv_rbm.WINDOW_BYTES", 1)
+    monkeypatch.setattr("geolearn.nn.window_geometry.WINDOW_BYTES", 1)
     in_parts = contrastive_divergence(rbm, data, settings=CDSettings(skip_empty=skip_empty))
     torch.testing.assert_close(parts(in_parts), parts(found), atol=1e-6, rtol=1e-6)
     torch.testing.assert_close(in_parts.reconstruction_error, found.reconstruction_error)

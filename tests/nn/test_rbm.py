@@ -170,7 +170,7 @@ def test_many_samples_are_worked_on_in_parts(monkeypatch):
     v = torch.rand(7, 1, 2, 2, 2, dtype=torch.float64)
     up, h = rbm.hidden_logits(v), torch.rand(7, *rbm.hidden_shape, dtype=torch.float64)
     down = rbm.visible_logits(h)
-    monkeypatch.setattr("geolearn.nn.conv_rbm.WINDOW_BYTES", 1)
+    monkeypatch.setattr("geolearn.nn.window_geometry.WINDOW_BYTES", 1)
     assert rbm.samples_at_once(torch.float64) == 1
     torch.testing.assert_close(rbm.hidden_logits(v), up)
     torch.testing.assert_close(rbm.visible_logits(h), down)
@@ -226,7 +226,7 @@ def test_what_cannot_be_is_refused(as_installed):
         DenseRBM(0, 3)
     with pytest.raises(InvalidInputError, match=r"visible: expected \(B, 5\), got \(1, 4\)"):
         machine("dense").hidden_logits(torch.zeros(1, 4))
-    with pytest.raises(InvalidInputError, match=r"visible: expected \(B, 1, 3, 3\), got \(1, 1, 3, 4\)"):
+    with pytest.raises(InvalidInputError, match=r"x: expected \(B, 1, 3, 3\), got \(1, 1, 3, 4\)"):
         machine("conv2d").hidden_logits(torch.zeros(1, 1, 3, 4))
     with pytest.raises(InvalidInputError, match=r"in_channels, out_channels: expected at least one each"):
         ConvRBM(0, 1, size=(3,), kernel=1)

@@ -38,13 +38,13 @@ def dense_matrix(rbm: RBM) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """
     if not isinstance(rbm, ConvRBM):
         return rbm.weight.detach(), rbm.hidden_bias.detach(), rbm.visible_bias.detach()
-    kernel, channels = rbm.kernel.detach(), rbm.in_channels
-    hidden, cells = len(rbm.hidden_bias), list(itertools.product(*(range(n) for n in rbm.size)))
-    places = list(itertools.product(*(range(n) for n in rbm.places)))
+    kernel, channels = rbm.kernel.detach(), rbm.geometry.channels
+    hidden, cells = len(rbm.hidden_bias), list(itertools.product(*(range(n) for n in rbm.geometry.size)))
+    places = list(itertools.product(*(range(n) for n in rbm.geometry.places)))
     matrix = torch.zeros(hidden, len(places), channels, len(cells), dtype=torch.float64)
     for p, place in enumerate(places):
-        for offset in itertools.product(*(range(k) for k in rbm.kernel_size)):
-            cell = tuple(i * s + o for i, s, o in zip(place, rbm.stride, offset, strict=True))
+        for offset in itertools.product(*(range(k) for k in rbm.geometry.kernel)):
+            cell = tuple(i * s + o for i, s, o in zip(place, rbm.geometry.stride, offset, strict=True))
             matrix[:, p, :, cells.index(cell)] = kernel[(slice(None), slice(None), *offset)]
     biases = rbm.hidden_bias.detach().repeat_interleave(len(places))
     return matrix.reshape(hidden * len(places), channels * len(cells)), biases, rbm.visible_bias.detach().reshape(-1)
