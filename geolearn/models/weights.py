@@ -29,10 +29,11 @@ class PretrainedModel(nn.Module):
     A subclass passes its constructor arguments to `super().__init__(**arguments)`.
 
     Attributes:
-        inputs: what the model looks at, "voxels" or "views": how data are loaded for it; "codes" for a decoder.
+        inputs: what the model looks at, "voxels" or "views": how data are loaded for it; "codes" for a decoder,
+            "belief" for a belief network, which is learned layer by layer.
     """
 
-    inputs: ClassVar[Literal["voxels", "views", "codes"]] = "voxels"
+    inputs: ClassVar[Literal["voxels", "views", "codes", "belief"]] = "voxels"
 
     def __init__(self, **config: Any):
         super().__init__()
