@@ -6,6 +6,9 @@ from geolearn.models.meshlabelnet import MeshLabelNet
 from geolearn.models.mvcnn import MVCNN
 from geolearn.models.pcadecoder import PCADecoder
 from geolearn.models.sdfdecoder import SDFDecoder
+from geolearn.models.shapenets3d import ShapeNets3D
+from geolearn.models.shapenets3d_classifier import ShapeNets3DClassifier
+from geolearn.models.shapenets3d_completion import BeliefCompletion, complete_by_belief
 from geolearn.models.surfacelabelnet import SurfaceLabelNet
 from geolearn.models.voxelvae import VoxelVAE
 from geolearn.models.voxnet import MultiResolutionVoxNet, VoxNet
@@ -15,6 +18,7 @@ from geolearn.models.weights import MODELS, find_weights, load_model, pretrained
 __all__ = [
     "MODELS",
     "MVCNN",
+    "BeliefCompletion",
     "DeformationFlowNet",
     "DeformedMesh",
     "DeformedVolumeNet",
@@ -22,11 +26,14 @@ __all__ = [
     "MultiResolutionVoxNet",
     "PCADecoder",
     "SDFDecoder",
+    "ShapeNets3D",
+    "ShapeNets3DClassifier",
     "SurfaceLabelNet",
     "VoxNet",
     "VoxResNet",
     "VoxelVAE",
     "attribute_motions",
+    "complete_by_belief",
     "deform_mesh",
     "find_weights",
     "load_model",

@@ -7,7 +7,7 @@ from geolearn.errors import CheckpointError, InvalidInputError, UnknownNameError
 from geolearn.models import MODELS, load_model, save_model
 
 CLASSIFIERS = [name for name in MODELS if MODELS[name].inputs in ("voxels", "views")]
-INPUTS = {"mvcnn": (3, 1, 32, 32), "voxnet_multires": (2, 32, 32, 32)}
+INPUTS = {"mvcnn": (3, 1, 32, 32), "voxnet_multires": (2, 32, 32, 32), "shapenets3d_classifier": (1, 30, 30, 30)}
 
 
 def make(name: str, num_classes: int = 7):

@@ -1,0 +1,94 @@
+"""The feed-forward network that 3D ShapeNets unrolls to, for recognition and retrieval.
+
+Wu et al., CVPR 2015, sections 4 and 5.1: the belief network's way up, fine-tuned by the gradient of a classification
+loss. Layer 5, its 4000 units, is the descriptor for retrieval.
+
+    30^3 x 1 - C(48, 6, 2) - C(160, 5, 2) - C(512, 4, 1) - 1200 - 4000 - K, sigmoid units throughout
+
+Departures: trained from scratch it starts from the same weights as the belief network, uniform; from a trained belief
+network (`ShapeNets3D.unroll`) the classifier starts from the weights between labels and layer 5.
+"""
+
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+from geolearn.errors import InvalidInputError
+from geolearn.models.weights import MODELS, PretrainedModel
+from geolearn.nn.window_conv import WindowConv3d
+from geolearn.typing import Float, Tensor
+
+KERNELS, STRIDES = (6, 5, 4), (2, 2, 1)
+
+
+@MODELS.register("shapenets3d_classifier")
+class ShapeNets3DClassifier(PretrainedModel):
+    """3D ShapeNets unrolled: classes and descriptors from one occupancy grid.
+
+    Args:
+        num_classes: K.
+        resolution, channels, hidden, top: as in `ShapeNets3D`.
+
+    Shape: x (B, 1, R, R, R) occupancy in [0, 1] -> logits (B, K).
+
+    Example:
+        >>> net = ShapeNets3DClassifier(10, channels=(4, 8, 16), hidden=20, top=30)
+        >>> net(torch.zeros(2, 1, 30, 30, 30)).shape
+        torch.Size([2, 10])
+    """
+
+    def __init__(
+        self,
+        num_classes: int = 10,
+        *,
+        resolution: int = 30,
+        channels: tuple[int, int, int] = (48, 160, 512),
+        hidden: int = 1200,
+        top: int = 4000,
+    ):
+        super().__init__(num_classes=num_classes, resolution=resolution, channels=channels, hidden=hidden, top=top)
+        self.resolution = resolution
+        widths = pairwise((1, *channels))
+        self.convolutions = nn.ModuleList(
+            WindowConv3d(below, above, kernel, stride)
+            for (below, above), kernel, stride in zip(widths, KERNELS, STRIDES, strict=True)
+        )
+        self.fc4 = nn.Linear(channels[-1] * layer_sizes(resolution)[-1] ** 3, hidden)
+        self.fc5 = nn.Linear(hidden, top)
+        self.fc6 = nn.Linear(top, num_classes)
+        for layer in (*self.convolutions, self.fc4, self.fc5, self.fc6):
+            nn.init.xavier_uniform_(layer.weight)  # type: ignore[arg-type]
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+
+    def features(self, x: Float[Tensor, "B 1 R R R"]) -> Float[Tensor, "B D"]:
+        """Layer 5, the descriptor for retrieval: 4000 numbers in [0, 1]."""
+        if x.shape[1:] != (1, *(self.resolution,) * 3):
+            raise InvalidInputError(f"x: expected (B, 1, {self.resolution}, ...), got {tuple(x.shape)}")
+        for convolution in self.convolutions:
+            x = torch.sigmoid(convolution(x))
+        return torch.sigmoid(self.fc5(torch.sigmoid(self.fc4(x.flatten(1)))))
+
+    def classify(self, features: Float[Tensor, "B D"]) -> Float[Tensor, "B K"]:
+        return self.fc6(features)
+
+    def forward(self, x: Float[Tensor, "B 1 R R R"]) -> Float[Tensor, "B K"]:
+        return self.classify(self.features(x))
+
+
+def layer_sizes(resolution: int) -> tuple[int, int, int, int]:
+    """Cells per side of the grid and after each convolution.
+
+    Raises:
+        InvalidInputError: a resolution whose last cells no window covers.
+
+    Example:
+        >>> layer_sizes(30)
+        (30, 13, 5, 2)
+    """
+    if resolution < 26 or (resolution - 26) % 4:
+        raise InvalidInputError(f"resolution: expected 26, 30, 34, ... for 3D ShapeNets, got {resolution}")
+    sizes = [resolution]
+    for kernel, stride in zip(KERNELS, STRIDES, strict=True):
+        sizes.append((sizes[-1] - kernel) // stride + 1)
+    return tuple(sizes)  # type: ignore[return-value]
