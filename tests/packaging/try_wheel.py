@@ -44,8 +44,8 @@ LANES: tuple[list[Command], list[Command]] = (
         ("benchmark procedural --models voxnet --seeds 0 --epochs 1 -o made", "voxnet", ["made/procedural.html"]),
     ],
     [
-        ("render box.off --rig sphere --count 10 --size 48 -o views", "10 pictures", ["views/sheet.png"]),
-        ("fit views/transforms.json --images none -o fit", "report: ", ["fit/mesh.glb", "fit/report.html"]),
+        ("render box.off --rig sphere --count 6 --size 32 -o views", "6 pictures", ["views/sheet.png"]),
+        ("fit views --images none --views-per-step 3 -o fit", "report: ", ["fit/mesh.glb", "fit/report.html"]),
         ("demo --help", "usage: geolearn demo", []),
     ],
 )
