@@ -14,7 +14,7 @@ from geolearn.data import ShapeDataset, load_manifest
 from geolearn.data.prepared.meshes import to_z_up
 from geolearn.render import camera_rig
 from geolearn.render.part_pictures import render_parts
-from geolearn.render.rigs import framed
+from geolearn.render.rigs import frame_mesh
 from geolearn.render.sheets import contact_sheet
 
 SIZE = 112
@@ -28,7 +28,7 @@ def main(name: str) -> None:
         mesh = data[index].data
         if manifest.up == "none":  # most of these stand along y
             mesh = replace(mesh, verts=to_z_up(mesh.verts, "y"))
-        return render_parts(framed(mesh, "sphere"), cameras=camera, size=SIZE)[0]
+        return render_parts(frame_mesh(mesh, "sphere"), cameras=camera, size=SIZE)[0]
 
     pictures = []
     if len(manifest.classes) > 1:  # three of every class

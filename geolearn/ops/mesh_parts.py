@@ -41,7 +41,7 @@ def split_parts(mesh: Mesh, labels: Int[Tensor, " F"] | None = None, names: Sequ
     parts = {}
     for label in found:
         used, faces = mesh.faces[labels == label].unique(return_inverse=True)
-        name = names[label] if names else f"part{label}"
+        name = str(names[label]) if names else f"part{label}"
         same = torch.full((len(faces),), label, dtype=torch.int64, device=mesh.device)
         parts[name] = Mesh(mesh.verts[used], faces, same, name)
     return parts

@@ -68,7 +68,7 @@ def face_map(mesh: Mesh, other: Mesh, neighbours: int = NEIGHBOURS) -> FaceMap:
 
     The distance of two faces is that of their centres and, times `NORMAL_SHARE` of the longest side, of their normals.
     """
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     low, high = other.bounds
     share = NORMAL_SHARE * (high - low).max()
@@ -78,7 +78,7 @@ def face_map(mesh: Mesh, other: Mesh, neighbours: int = NEIGHBOURS) -> FaceMap:
         return torch.cat([triangles.mean(1), share.double() * face_normals(triangles)], 1).cpu()
 
     count = min(neighbours, len(other.faces))
-    distance, index = cKDTree(places(other).numpy()).query(places(mesh).numpy(), k=count)
+    distance, index = KDTree(places(other).numpy()).query(places(mesh).numpy(), k=count)
     distance = torch.from_numpy(distance.reshape(-1, count))
     weight = 1 / (distance**2 + (1e-6 * float(share)) ** 2 + torch.finfo(torch.float64).tiny)
     index = torch.from_numpy(index.reshape(-1, count).astype(np.int64))

@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 from geolearn.errors import InvalidInputError
 from geolearn.render.pictures import render_views, visible_faces
-from geolearn.render.rigs import camera_rig, framed
+from geolearn.render.rigs import camera_rig, frame_mesh
 from geolearn.structures import Cameras, Mesh
 from geolearn.typing import Float, Int, Tensor
 
@@ -55,7 +55,7 @@ def render_parts(
         )
     if cameras is None:
         cameras = camera_rig("ring", size=size, count=4, elevation_rad=0.35)
-        mesh = framed(mesh, "sphere")
+        mesh = frame_mesh(mesh, "sphere")
     fine = (2 * size, 2 * size)
     light = render_views(mesh, cameras, fine, "flat", ambient=0.45, diffuse=0.55)
     hit = visible_faces(mesh, cameras, fine)[0].long()

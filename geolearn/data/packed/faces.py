@@ -152,7 +152,8 @@ class PackedFaces(Packed):
         )
         if device is None:
             return batch
-        return FaceBatch(*(value.to(device) for value in batch[:-1]), batch.faces_per_mesh)
+        moved = [value.to(device) for value in batch[:-1]]
+        return FaceBatch(*moved, faces_per_mesh=batch.faces_per_mesh)  # type: ignore[misc]
 
 
 def _some(item: FaceItem, faces: int, seed: int) -> FaceItem:
