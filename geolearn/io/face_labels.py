@@ -77,7 +77,7 @@ def read_part_lists(path: PathLike, num_faces: int, parts: Sequence[str]) -> Int
 def read_edge_labels(path: PathLike, num_edges: int, num_labels: int) -> Int[Tensor, " E"]:
     """Labels from an `.eseg` file of MeshCNN: one per line and edge, counted from 1; returned from 0.
 
-    Lines are in the order of `geolearn.ops.mesh_edges.edges_in_face_order`.
+    Lines are in the order of `geolearn.ops.edge_labels.edges_in_face_order`.
 
     Args:
         num_edges: of the mesh.

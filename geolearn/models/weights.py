@@ -90,7 +90,7 @@ def save_model(model: PretrainedModel, path: PathLike, *, half: bool = False, **
 
 def _check_shapes(model: PretrainedModel, name: str) -> None:
     """Refuse weights that the recorded constructor arguments would not take back."""
-    with torch.device("meta"):
+    with torch.random.fork_rng(devices=[]):  # saving must not change what is drawn afterwards
         wanted = {key: tuple(value.shape) for key, value in MODELS[name](**model.config).state_dict().items()}
     found = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     wrong = [key for key in sorted(wanted.keys() | found.keys()) if wanted.get(key) != found.get(key)]

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import torch
 
 from geolearn.errors import InvalidInputError
+from geolearn.ops.edge_labels import edge_areas, edges_in_face_order, soft_edge_labels
 from geolearn.ops.face_geometry import face_areas
-from geolearn.ops.mesh_edges import edge_areas, edges_in_face_order, soft_edge_labels
 from geolearn.structures import Mesh
 from geolearn.typing import Float, Int, Tensor
 

@@ -6,9 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from scipy import sparse
-from scipy.sparse import csgraph
-from scipy.sparse.linalg import splu
 
 from geolearn.ops.face_adjacency import FaceAdjacency, face_adjacency
 from geolearn.structures import Mesh
@@ -116,6 +113,9 @@ class FeatureSurface:
     @cached_property
     def graph(self) -> Graph:
         """Vertices linked along edges, and straight across an edge where the two faces, laid flat, allow it."""
+        from scipy import sparse  # late: it takes a while to import
+        from scipy.sparse import csgraph
+
         count = len(self.verts)
         ends = np.stack([self.faces, np.roll(self.faces, -1, 1)], 2).reshape(-1, 2)
         apex = np.roll(self.faces, -2, 1).reshape(-1)
@@ -212,6 +212,9 @@ class FeatureSurface:
 
     def spread(self, amounts: Array, radius: float) -> Array:
         """Amounts (F, C) of the faces, averaged per area over a neighbourhood of each face: heat after a while."""
+        from scipy import sparse  # late: it takes a while to import
+        from scipy.sparse.linalg import splu
+
         pairs, flow = self._conductance
         count = len(self.faces)
         mass = self.areas + 1e-9 / max(count, 1)

@@ -13,7 +13,7 @@ from geolearn.data.prepared.arrays import read_arrays, write_arrays
 from geolearn.data.prepared.index import Entry, Index
 from geolearn.data.workers import Workers
 from geolearn.errors import DatasetError
-from geolearn.ops.mesh_edges import edges_in_face_order, face_labels_from_edges
+from geolearn.ops.edge_labels import edges_in_face_order, face_labels_from_edges
 from geolearn.structures import Mesh
 from geolearn.typing import Array, Int, Tensor
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geolearn.errors import InvalidInputError
-from geolearn.ops.mesh_edges import edge_areas, edges_in_face_order, face_labels_from_edges, soft_edge_labels
+from geolearn.ops.edge_labels import edge_areas, edges_in_face_order, face_labels_from_edges, soft_edge_labels
 
 
 def walk(faces: list[list[int]]) -> tuple[list[list[int]], list[list[int]]]:
