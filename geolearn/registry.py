@@ -10,7 +10,18 @@ Entry = TypeVar("Entry")  # a decorated class keeps its own type
 
 
 class Registry(Generic[T]):
-    """Names to things of one `kind` ("model", "dataset", ...), in sorted order."""
+    """Names to things of one `kind` ("model", "dataset", ...), in sorted order.
+
+    >>> SHAPES = Registry("shape")
+    >>> @SHAPES.register("ball")
+    ... class Ball:
+    ...     pass
+    >>> list(SHAPES), SHAPES["ball"] is Ball
+    (['ball'], True)
+    >>> SHAPES["bal"]
+    Traceback (most recent call last):
+    geolearn.errors.UnknownNameError: unknown shape 'bal'. Did you mean 'ball'? Known: ball.
+    """
 
     def __init__(self, kind: str):
         self.kind = kind

@@ -73,6 +73,17 @@ def fit_grid(  # type: ignore[reportInconsistentOverload]  # options of the over
     Raises:
         InvalidInputError: views that show nothing or everywhere something, cameras that do not fit together or see
             nothing of the grid, a single view without `box` or `start`, or options out of range.
+
+    >>> import trimesh
+    >>> from geolearn.render import camera_rig, render_views
+    >>> from geolearn.structures import Mesh
+    >>> ball = Mesh.from_trimesh(trimesh.creation.icosphere(subdivisions=2, radius=0.4))
+    >>> cameras = camera_rig("sphere", count=4, size=16)
+    >>> masks = render_views(ball, cameras, shading="silhouette")
+    >>> views = Views(masks, cameras, masks[:, 0])
+    >>> result = fit_grid(views, resolution=6, steps=3)
+    >>> result.shape.resolution, len(result.history)
+    (6, 3)
     """
     if min(resolution, steps, views_per_step) < 1 or not rate > 0 or not smoothness >= 0:
         raise InvalidInputError(

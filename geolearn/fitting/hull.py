@@ -26,6 +26,15 @@ def object_box(masks: Float[Tensor, "N H W"], cameras: Cameras) -> Float[Tensor,
     Raises:
         InvalidInputError: a mask is empty, no point lies in all boxes (the cameras do not fit the masks), or the boxes
             leave a direction open, as those of a single view do.
+
+    >>> import trimesh
+    >>> from geolearn.render import camera_rig, render_views
+    >>> ball = Mesh.from_trimesh(trimesh.creation.icosphere(subdivisions=2, radius=0.4))
+    >>> cameras = camera_rig("sphere", count=4, size=16)
+    >>> masks = render_views(ball, cameras, shading="silhouette")[:, 0]
+    >>> low, high = object_box(masks, cameras)
+    >>> bool((low < -0.35).all() and (high > 0.35).all())
+    True
     """
     planes = np.concatenate([_planes(mask, *pose) for mask, *pose in _each(masks, cameras)])
     bounds = []
@@ -61,6 +70,15 @@ def visual_hull_mesh(masks: Float[Tensor, "N H W"], cameras: Cameras, resolution
 
     Raises:
         InvalidInputError: as `object_box`, or no point is in four fifths of the masks.
+
+    >>> import trimesh
+    >>> from geolearn.render import camera_rig, render_views
+    >>> ball = Mesh.from_trimesh(trimesh.creation.icosphere(subdivisions=2, radius=0.4))
+    >>> cameras = camera_rig("sphere", count=4, size=16)
+    >>> masks = render_views(ball, cameras, shading="silhouette")[:, 0]
+    >>> hull = visual_hull_mesh(masks, cameras, 12)
+    >>> bool((hull.bounds[1] > 0.35).all())
+    True
     """
     low, high = object_box(masks, cameras)
     cell = float((high - low).max()) / resolution

@@ -78,6 +78,18 @@ def fit_latent(  # type: ignore[reportInconsistentOverload]  # options of the ov
     Raises:
         InvalidInputError: a decoder without the contract, views that show nothing or everywhere something, cameras that
             see nothing of the decoder's grid, or options out of range.
+
+    >>> import trimesh
+    >>> from geolearn.render import camera_rig, render_views
+    >>> from geolearn.structures import Mesh
+    >>> ball = Mesh.from_trimesh(trimesh.creation.icosphere(subdivisions=2, radius=0.4))
+    >>> cameras = camera_rig("sphere", count=4, size=16)
+    >>> masks = render_views(ball, cameras, shading="silhouette")
+    >>> views = Views(masks, cameras, masks[:, 0])
+    >>> from geolearn.models import VoxelVAE
+    >>> decoder = VoxelVAE(2, resolution=16, widths=(4, 4, 4))  # untrained; load weights for a prior on shapes
+    >>> fit_latent(decoder, views, starts=1, draws=2, steps=2, refine=False).code.shape
+    torch.Size([2])
     """
     if min(starts, draws + 1, steps, views_per_step) < 1 or starts > draws + 1:
         raise InvalidInputError(

@@ -77,6 +77,16 @@ def fit_mesh(
         InvalidInputError: views that show nothing or everywhere something, cameras and masks that do not fit together,
             too few views, an empty start, options out of range, or a checkpoint of another fit.
         UnknownNameError: no such kind of images.
+
+    >>> import trimesh
+    >>> from geolearn.render import camera_rig, render_views
+    >>> ball = Mesh.from_trimesh(trimesh.creation.icosphere(subdivisions=2, radius=0.4))
+    >>> cameras = camera_rig("sphere", count=4, size=16)
+    >>> masks = render_views(ball, cameras, shading="silhouette")
+    >>> views = Views(masks, cameras, masks[:, 0])
+    >>> result = fit_mesh(views, start=ball, schedule=[Phase((16, 16), 1, None, steps=2, rate=0.01)])
+    >>> len(result.history), result.metrics["iou"] > 0.8
+    (2, True)
     """
     began = time.perf_counter()
     if views_per_step < 1 or not 0 <= picture_weight < math.inf:

@@ -24,6 +24,14 @@ def silhouette_iou(mesh: Mesh, masks: Float[Tensor, "N H W"], cameras: Cameras) 
 
     Raises:
         InvalidInputError: masks that are not as many or not as large as the cameras' pictures.
+
+    >>> import trimesh
+    >>> from geolearn.render import camera_rig, render_views
+    >>> ball = Mesh.from_trimesh(trimesh.creation.icosphere(subdivisions=2, radius=0.4))
+    >>> cameras = camera_rig("sphere", count=4, size=16)
+    >>> masks = render_views(ball, cameras, shading="silhouette")[:, 0]
+    >>> silhouette_iou(ball, masks, cameras)["iou"] > 0.9
+    True
     """
     height, width = cameras.height, cameras.width
     if tuple(masks.shape) != (len(cameras), height, width) or len(cameras) == 0:
@@ -73,6 +81,12 @@ def surface_agreement(
         `precision` (share of points of `mesh` near the reference), `recall` (the other way), `f_score` (their harmonic
         mean; Knapitsch et al., "Tanks and Temples", 2017), and `chamfer` (mean distance both ways, halved, as a part of
         the diagonal).
+
+    >>> import trimesh
+    >>> ball = Mesh.from_trimesh(trimesh.creation.icosphere(subdivisions=2, radius=0.4))
+    >>> agreement = surface_agreement(ball, ball, samples=500, threshold=0.05)
+    >>> agreement["f_score"] > 0.9
+    True
     """
     points = sample_surface(mesh, samples, generator=generator).points
     others = sample_surface(reference, samples, generator=generator).points
@@ -91,6 +105,11 @@ def soundness(mesh: Mesh) -> dict[str, float]:
     Returns:
         `watertight` (1 if every edge has two faces), `folded` and `degenerate` (shares of faces, see `flawed_faces`),
         `faces`.
+
+    >>> import trimesh
+    >>> ball = Mesh.from_trimesh(trimesh.creation.icosphere(subdivisions=2, radius=0.4))
+    >>> soundness(ball)
+    {'watertight': 1.0, 'folded': 0.0, 'degenerate': 0.0, 'faces': 320.0}
     """
     faces = mesh.faces
     if len(faces) == 0:

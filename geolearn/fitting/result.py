@@ -17,6 +17,10 @@ class Step(NamedTuple):
         iou: `coverage_iou` of the silhouettes of these views, at the size of the phase.
         phase: of the schedule.
         seconds: since the start of the fit.
+
+    >>> step = Step(number=0, total=100, loss=0.2, iou=0.7, phase=0, seconds=0.1)
+    >>> f"{step.number + 1} of {step.total}: IoU {step.iou}"
+    '1 of 100: IoU 0.7'
     """
 
     number: int
@@ -41,6 +45,14 @@ class FitResult:
         targets: what the shape was fitted to: the views that show something, with their cameras as they were given.
         start: the mesh that the fit began with, in the world of the cameras.
         cameras: of the views that show something, where they were refined.
+
+    >>> import torch
+    >>> mesh = Mesh(torch.eye(3), torch.tensor([[0, 1, 2]]))
+    >>> cameras = Cameras(torch.eye(3)[None], torch.eye(4)[None], 2, 2)
+    >>> targets = Targets(torch.ones(1, 2, 2), None, "none", cameras)
+    >>> result = FitResult(mesh, None, (), {"iou": 0.9}, True, "the loss stood still", targets)
+    >>> result.converged, result.metrics["iou"]
+    (True, 0.9)
     """
 
     shape: Mesh | VoxelGrid

@@ -21,6 +21,10 @@ class Phase:
         rate: the largest step of a vertex, in units of the object's longest side.
         sigma: softness of drawn silhouettes, in squared drawn pixels.
         smoothness: lambda of the parametrisation.
+
+    >>> phase = Phase(size=(64, 64), oversampling=4, faces=2500, steps=80, rate=0.02)
+    >>> phase.sigma, phase.smoothness
+    (0.05, 19.0)
     """
 
     size: tuple[int, int]
@@ -44,6 +48,9 @@ def coarse_to_fine(size: tuple[int, int]) -> tuple[Phase, ...]:
 
     Args:
         size: height and width of the images.
+
+    >>> [phase.size for phase in coarse_to_fine((256, 512))]
+    [(64, 128), (128, 256), (256, 512)]
     """
     shorter = min(size)
     phases = []

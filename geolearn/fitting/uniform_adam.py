@@ -21,6 +21,13 @@ class UniformAdam(torch.optim.Optimizer):
         params: tensors.
         lr: the rate; a value that always has the largest gradient moves so much per step.
         betas: b1, b2 in [0, 1).
+
+    >>> x = torch.tensor([1.0, 1.0], requires_grad=True)
+    >>> optimiser = UniformAdam([x], lr=0.1)
+    >>> (4 * x[0] + x[1]).backward()
+    >>> optimiser.step()
+    >>> x  # moved by the rate, and by a quarter of it
+    tensor([0.9000, 0.9750], requires_grad=True)
     """
 
     def __init__(self, params: Any, lr: float, betas: tuple[float, float] = (0.9, 0.999)) -> None:

@@ -30,6 +30,16 @@ def vertex_colours(mesh: Mesh, views: Views) -> Float[Tensor, "V 3"]:
 
     Raises:
         InvalidInputError: another number of channels.
+
+    >>> import trimesh
+    >>> from geolearn.render import camera_rig, render_views
+    >>> ball = Mesh.from_trimesh(trimesh.creation.icosphere(subdivisions=2, radius=0.4))
+    >>> cameras = camera_rig("sphere", count=8, size=16)
+    >>> masks = render_views(ball, cameras, shading="silhouette")
+    >>> views = Views(masks, cameras, masks[:, 0])
+    >>> red = Views(masks * torch.tensor([1.0, 0, 0])[:, None, None], cameras, masks[:, 0])
+    >>> vertex_colours(ball, red).mean(0).round(decimals=1).tolist()
+    [1.0, 0.0, 0.0]
     """
     if views.images.shape[1] not in (1, 3):
         raise InvalidInputError(f"views: expected pictures of 1 or 3 channels, got {views.images.shape[1]}")

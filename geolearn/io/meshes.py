@@ -55,6 +55,13 @@ def load_mesh(path: PathLike, *, file_format: str | None = None) -> Mesh:
     Raises:
         FileNotFoundError: there is no such file.
         MeshFormatError: damaged, empty, without faces, or another format; the message names file, place and remedy.
+
+    >>> import tempfile
+    >>> corner = Mesh(torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]]), torch.tensor([[0, 1, 2]]))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_mesh(corner, f"{folder}/corner.off")
+    ...     load_mesh(f"{folder}/corner.off")
+    Mesh('corner', 3 verts, 1 faces)
     """
     path = Path(path)
     data = read_regular(path)
@@ -111,6 +118,13 @@ def save_mesh(
         InvalidInputError: an unknown extension, a mesh without faces, or colours that are not one per vertex in [0, 1]
             or that the format has no place for.
         FileNotFoundError: the folder does not exist.
+
+    >>> import tempfile
+    >>> corner = Mesh(torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]]), torch.tensor([[0, 1, 2]]))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_mesh(corner, f"{folder}/corner.off")
+    ...     Path(folder, "corner.off").read_text().split()[:4]
+    ['OFF', '3', '1', '0']
     """
     path = Path(path)
     extension = path.suffix.lower().lstrip(".")

@@ -45,6 +45,14 @@ def load_views(path: PathLike, *, image_root: PathLike | None = None) -> Views:
             than the scene file says; the message names file and place.
         InvalidInputError: a picture outside `image_root`.
         MissingDependencyError: Pillow is not installed (extra `data`).
+
+    >>> import tempfile
+    >>> from geolearn.structures import Cameras
+    >>> cameras = Cameras(torch.eye(3).expand(2, 3, 3), torch.eye(4).expand(2, 4, 4), 4, 6)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_views(Views(torch.zeros(2, 3, 4, 6), cameras), folder)
+    ...     load_views(folder)
+    Views(2 images of (3, 4, 6))
     """
     path = Path(path)
     scene_file = path / "transforms.json" if path.is_dir() else path
@@ -74,6 +82,14 @@ def save_views(views: Views, folder: PathLike) -> None:
     Raises:
         InvalidInputError: no views, another number of channels, or cameras with skew, which the file cannot express.
         MissingDependencyError: Pillow is not installed (extra `data`).
+
+    >>> import tempfile
+    >>> from geolearn.structures import Cameras
+    >>> cameras = Cameras(torch.eye(3).expand(2, 3, 3), torch.eye(4).expand(2, 4, 4), 4, 6)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_views(Views(torch.zeros(2, 3, 4, 6), cameras), folder)
+    ...     sorted(file.name for file in Path(folder).rglob("*.*"))
+    ['0000.png', '0001.png', 'transforms.json']
     """
     channels = views.images.shape[1]
     if len(views) == 0 or channels not in (1, 3):

@@ -42,6 +42,12 @@ def load_voxels(path: PathLike) -> VoxelGrid:
     Raises:
         FileNotFoundError: there is no such file.
         MeshFormatError: damaged, not a cube, or another format; the message names file, place and remedy.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_voxels(VoxelGrid(torch.ones(2, 2, 2), voxel_size=0.5), f"{folder}/cube.npz")
+    ...     load_voxels(f"{folder}/cube.npz")
+    VoxelGrid(2^3 torch.float32, voxel_size 0.5)
     """
     path = Path(path)
     data = read_regular(path)
@@ -76,6 +82,12 @@ def save_voxels(grid: VoxelGrid, path: PathLike) -> None:
     Raises:
         InvalidInputError: an unknown extension, or float values for .binvox.
         FileNotFoundError: the folder does not exist.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_voxels(VoxelGrid(torch.ones(2, 2, 2, dtype=torch.bool)), f"{folder}/cube.binvox")
+    ...     Path(folder, "cube.binvox").read_bytes()[:9]
+    b'#binvox 1'
     """
     path = Path(path)
     extension = path.suffix.lower().lstrip(".")

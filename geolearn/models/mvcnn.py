@@ -46,6 +46,10 @@ class MVCNN(PretrainedModel):
     Attributes:
         stages: names of the parts of the backbone up to its last convolution, in the order they run. Backbones whose
             computation is not a chain of named parts have the single stage "conv".
+
+    >>> net = MVCNN(10, backbone="resnet10t", pool_at="layer3").eval()
+    >>> net(torch.zeros(1, 3, 1, 32, 32)).shape  # one shape in three grey views
+    torch.Size([1, 10])
     """
 
     inputs = "views"

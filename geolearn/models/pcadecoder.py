@@ -31,6 +31,11 @@ class PCADecoder(PretrainedModel):
 
     Attributes:
         code_size: D, the number of principal directions.
+
+    >>> corner, face = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]]), torch.tensor([[0, 1, 2]])
+    >>> decoder = PCADecoder.from_meshes([Mesh(size * corner, face) for size in (1, 2, 3)], 1)
+    >>> decoder(torch.zeros(1, 1)).verts.round().tolist()  # the mean
+    [[0.0, 0.0, 0.0], [2.0, 0.0, 0.0], [0.0, 2.0, 0.0]]
     """
 
     inputs = "codes"

@@ -41,6 +41,10 @@ class SDFDecoder(PretrainedModel):
     Attributes:
         code_size: D.
         shape_codes: the codes of the training shapes, as they are learned (before `settle` whitens them).
+
+    >>> decoder = SDFDecoder(4, width=8, resolution=4)
+    >>> decoder.distance(torch.zeros(2, 4), torch.rand(2, 5, 3)).shape
+    torch.Size([2, 5])
     """
 
     inputs = "codes"

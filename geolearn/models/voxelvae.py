@@ -52,6 +52,9 @@ class VoxelVAE(PretrainedModel):
 
     Attributes:
         code_size: D.
+
+    >>> VoxelVAE(4, resolution=16, widths=(8, 8, 8)).eval()(torch.zeros(2, 4)).shape
+    torch.Size([2, 1, 16, 16, 16])
     """
 
     inputs = "codes"

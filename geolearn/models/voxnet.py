@@ -69,6 +69,10 @@ class VoxNet(PretrainedModel):
         resolution: cells per side, 32 in the paper.
 
     Shape: x (B, 1, R, R, R) float occupancy in [0, 1] -> logits (B, K).
+
+    >>> net = VoxNet(10).eval()
+    >>> net(torch.zeros(2, 1, 32, 32, 32)).shape, sum(weights.numel() for weights in net.parameters())
+    (torch.Size([2, 10]), 917866)
     """
 
     def __init__(self, num_classes: int = 10, *, resolution: int = 32):
@@ -95,6 +99,9 @@ class MultiResolutionVoxNet(PretrainedModel):
 
     Shape: x (B, 2, R, R, R), channel 0 the fine grid (0.1 m cells in the paper), channel 1 the coarse one (0.2 m)
         -> logits (B, K).
+
+    >>> MultiResolutionVoxNet(14)(torch.zeros(2, 2, 32, 32, 32)).shape
+    torch.Size([2, 14])
     """
 
     def __init__(self, num_classes: int = 14, *, resolution: int = 32):

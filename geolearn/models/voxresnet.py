@@ -31,6 +31,9 @@ class VoxResNet(PretrainedModel):
         dropout: before both dense layers.
 
     Shape: x (B, 1, R, R, R) float occupancy in [0, 1] -> logits (B, K).
+
+    >>> VoxResNet(10, resolution=16, widths=(8, 8, 8)).eval()(torch.zeros(2, 1, 16, 16, 16)).shape
+    torch.Size([2, 10])
     """
 
     def __init__(

@@ -58,12 +58,20 @@ class PretrainedModel(nn.Module):
 
 
 def pretrained_names() -> list[str]:
-    """Names of the weights that ship inside the package."""
+    """Names of the weights that ship inside the package.
+
+    >>> "voxnet-modelnet10" in pretrained_names()
+    True
+    """
     return sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
 
 
 def find_weights(run_or_weights: PathLike) -> PathLike:
-    """The weights of a run folder, or the argument itself (a file, or a name that ships with geolearn)."""
+    """The weights of a run folder, or the argument itself (a file, or a name that ships with geolearn).
+
+    >>> find_weights("voxnet-modelnet10")  # not a run folder
+    'voxnet-modelnet10'
+    """
     inside = Path(run_or_weights) / "model.safetensors"
     return inside if inside.is_file() else run_or_weights
 
@@ -74,6 +82,13 @@ def save_model(model: PretrainedModel, path: PathLike, *, half: bool = False, **
     Args:
         half: store floating-point parameters as float16 (they load back as float32).
         notes: JSON-able facts to keep with the weights, such as `classes=[...]`.
+
+    >>> import tempfile
+    >>> from geolearn.models import PCADecoder
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(PCADecoder(1, num_verts=3, num_faces=1), f"{folder}/decoder.safetensors", subject="corners")
+    ...     load_model(f"{folder}/decoder.safetensors")[1]["subject"]
+    'corners'
     """
     name = next((name for name in MODELS if MODELS[name] is type(model)), None)
     if name is None:
@@ -103,7 +118,12 @@ def _check_shapes(model: PretrainedModel, name: str) -> None:
 
 
 def load_model(name_or_path: PathLike) -> tuple[PretrainedModel, dict[str, Any]]:
-    """The model in evaluation mode, and the record kept with its weights. See `PretrainedModel.from_pretrained`."""
+    """The model in evaluation mode, and the record kept with its weights. See `PretrainedModel.from_pretrained`.
+
+    >>> model, record = load_model("voxnet-modelnet10")
+    >>> record["model"], len(record["classes"])
+    ('voxnet', 10)
+    """
     path = Path(name_or_path)
     if not path.is_file():
         path = SHIPPED / f"{name_or_path}.safetensors"

@@ -28,6 +28,10 @@ class ViewPool(nn.Module):
         channels: size of the third dimension, for `attention` only.
 
     Shape: x (B, V, C, ...) -> (B, C, ...). `mask` (B, V), True where there is a view; every shape needs one.
+
+    >>> views = torch.tensor([[[1.0, 5.0], [3.0, 2.0]]])  # one shape, two views, two features
+    >>> ViewPool("max")(views).tolist(), ViewPool("mean")(views).tolist()
+    ([[3.0, 5.0]], [[2.0, 3.5]])
     """
 
     def __init__(self, pooling: str = "max", channels: int | None = None):

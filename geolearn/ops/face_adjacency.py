@@ -17,6 +17,10 @@ class FaceAdjacency(NamedTuple):
         edge_length: (E,), length of the common edge.
         dihedral_angle_rad: (E,), by how much the surface turns at the edge, in [-pi, pi]: 0 is flat, positive is convex
             (the outer edge of a box: pi / 2), negative is concave (its inner edge: -pi / 2).
+
+    >>> corners = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])  # an inner edge of a box
+    >>> face_adjacency(Mesh(corners, torch.tensor([[0, 1, 2], [1, 0, 3]]))).dihedral_angle_rad
+    tensor([-1.5708])
     """
 
     pairs: Int[Tensor, "E 2"]

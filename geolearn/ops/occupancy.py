@@ -54,6 +54,10 @@ def occupancy_from_scan(
         InvalidInputError: shapes that do not fit, non-finite coordinates, no points and no bounds, or a resolution,
             padding or bounds out of range.
         UnknownNameError: an unknown model.
+
+    >>> ends, origin = torch.tensor([[2.5, 0.5, 0.5]]), torch.tensor([-1.0, 0.5, 0.5])
+    >>> occupancy_from_scan(ends, origin, 4, bounds=[[0.0, 0, 0], [4, 4, 4]]).values[:, 0, 0]
+    tensor([-1.3800, -1.3800,  1.3800,  0.0000])
     """
     if model not in _SCAN_MODELS:
         raise unknown_name("occupancy model", model, _SCAN_MODELS)
@@ -108,6 +112,11 @@ def occupancy_from_depth(
     Raises:
         InvalidInputError: images and cameras that do not fit, nothing visible and no bounds, or a resolution, padding
             or bounds out of range.
+
+    >>> camera = Cameras(torch.tensor([[[1.0, 0, 0.5], [0, 1, 0.5], [0, 0, 1]]]), torch.eye(4)[None], 1, 1)
+    >>> box = [[-2.5, -2.5, 0], [2.5, 2.5, 5]]
+    >>> occupancy_from_depth(torch.full((1, 1, 1), 2.5), camera, 5, bounds=box).values[2, 2].tolist()
+    [0.0, 0.0, 1.0, 0.5, 0.5]
     """
     if depth.shape != (len(cameras), cameras.height, cameras.width):
         raise InvalidInputError(

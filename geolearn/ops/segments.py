@@ -37,6 +37,9 @@ def scatter(
     Raises:
         InvalidInputError: shapes that do not fit, or an index outside 0..dim_size-1.
         UnknownNameError: an unknown `reduce`.
+
+    >>> scatter(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0, 1, 0]))
+    tensor([5., 2.])
     """
     if reduce not in _REDUCTIONS:
         raise unknown_name("reduction", reduce, _REDUCTIONS)
@@ -77,6 +80,9 @@ def segment_csr(src: Shaped[Tensor, "..."], indptr: Int[Tensor, "..."], reduce: 
     Raises:
         InvalidInputError: shapes that do not fit, or pointers that decrease or leave `src`.
         UnknownNameError: an unknown `reduce`.
+
+    >>> segment_csr(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0, 1, 3]))
+    tensor([1., 6.])
     """
     dim = indptr.ndim - 1
     if not 0 <= dim < src.ndim or indptr.shape[-1] == 0:

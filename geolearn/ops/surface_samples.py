@@ -18,6 +18,10 @@ class SurfaceSamples(NamedTuple):
         points: float32 (..., 3).
         normals: float32 (..., 3), unit length, outward for counter-clockwise faces.
         face_index: int64 (...), the face of its own mesh that each point lies on.
+
+    >>> corner = Mesh(torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]]), torch.tensor([[0, 1, 2]]))
+    >>> sample_surface(corner, 2).normals.tolist()
+    [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]]
     """
 
     points: Float[Tensor, "*B N 3"]
@@ -39,6 +43,11 @@ def sample_surface(mesh: Mesh | MeshBatch, count: int, *, generator: torch.Gener
 
     Raises:
         InvalidInputError: a negative count, or a mesh without area.
+
+    >>> corner = Mesh(torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]]), torch.tensor([[0, 1, 2]]))
+    >>> points = sample_surface(corner, 100, generator=torch.Generator().manual_seed(0)).points
+    >>> points.shape, bool((points.sum(1) <= 1).all())
+    (torch.Size([100, 3]), True)
     """
     if count < 0:
         raise InvalidInputError(f"count: expected at least 0 points, got {count}")

@@ -10,6 +10,9 @@ def mesh_edges(faces: Int[Tensor, "F 3"]) -> Int[Tensor, "E 2"]:
 
     Args:
         faces: vertex indices.
+
+    >>> mesh_edges(torch.tensor([[0, 1, 2], [0, 2, 3]])).tolist()
+    [[0, 1], [0, 2], [0, 3], [1, 2], [2, 3]]
     """
     return torch.unique(_sides(faces), dim=0) if len(faces) else faces.new_zeros(0, 2)
 
@@ -19,6 +22,9 @@ def adjacent_faces(faces: Int[Tensor, "F 3"]) -> Int[Tensor, "P 2"]:
 
     Args:
         faces: vertex indices. Edges of one face only, the boundary, give no pair.
+
+    >>> adjacent_faces(torch.tensor([[0, 1, 2], [0, 2, 3]])).tolist()
+    [[0, 1]]
     """
     if len(faces) == 0:
         return faces.new_zeros(0, 2)

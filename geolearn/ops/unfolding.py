@@ -18,7 +18,13 @@ ROUNDS_PER_RING = 10  # of neighbours that the smoothing takes in as well
 
 def flawed_faces(mesh: Mesh) -> tuple[Bool[Tensor, " F"], Bool[Tensor, " F"]]:
     """Which faces are folded, looking away from the mean normal of their neighbours weighted by area, and which are
-    degenerate, with 4 sqrt(3) area / sum of squared sides below 1e-3."""
+    degenerate, with 4 sqrt(3) area / sum of squared sides below 1e-3.
+
+    >>> verts = torch.tensor([[0.0, 0, 0], [1, 0, 0], [2, 0, 0], [0, 1, 0]])
+    >>> folded, degenerate = flawed_faces(Mesh(verts, torch.tensor([[0, 1, 2], [0, 1, 3]])))
+    >>> degenerate.tolist()
+    [True, False]
+    """
     corners = mesh.triangles().detach().double()
     cross = face_cross(corners)
     sides = (corners - corners.roll(-1, 1)).square().sum((1, 2))
@@ -36,6 +42,14 @@ def unfold(mesh: Mesh) -> Mesh:
     are flawed then; every tenth round takes in one more ring of neighbours. All other vertices stay where they are, and
     so does the topology. Where a flaw would not go, or only by moving a vertex farther than the mean edge is long, all
     stays as it was: the edge of a thin wing is meant to be sharp, and smoothing would eat the wing.
+
+    >>> verts = torch.cartesian_prod(torch.arange(5.0), torch.arange(5.0), torch.zeros(1))
+    >>> verts[12] += torch.tensor([1.2, 0.0, 0.0])  # over its neighbour
+    >>> low = torch.tensor([5 * row + column for row in range(4) for column in range(4)])
+    >>> faces = torch.cat([torch.stack([low, low + 5, low + 6], 1), torch.stack([low, low + 6, low + 1], 1)])
+    >>> mesh = Mesh(verts, faces)
+    >>> [int(flawed_faces(shape)[0].sum()) for shape in (mesh, unfold(mesh))]
+    [2, 0]
     """
     edges = mesh_edges(mesh.faces)
     before = mesh.verts.detach()

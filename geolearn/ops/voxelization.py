@@ -51,6 +51,11 @@ def voxelize(
     Raises:
         InvalidInputError: an unknown mode or fill, a resolution, padding or bounds out of range, a mesh without faces
             and no bounds, or a flood fill of a mesh that reaches very far out of `bounds`.
+
+    >>> import trimesh
+    >>> box = Mesh.from_trimesh(trimesh.creation.box())
+    >>> [int(voxelize(box, 8, mode=mode, padding=1).values.sum()) for mode in ("solid", "surface")]
+    [216, 152]
     """
     if mode not in ("solid", "surface"):
         raise InvalidInputError(f"mode: expected 'solid' or 'surface', got {mode!r}")

@@ -36,6 +36,10 @@ def accelerate_pytorch3d(*, compat: bool = False) -> "Acceleration":
 
     Raises:
         MissingDependencyError: PyTorch3D is not installed (extra `render`).
+
+    >>> with accelerate_pytorch3d() as acceleration:
+    ...     acceleration.compat
+    False
     """
     acceleration = Acceleration(compat)
     module = _pytorch3d()

@@ -51,6 +51,13 @@ def render_views(
     Raises:
         UnknownNameError: no such shading.
         InvalidInputError: an image without pixels, or light or background outside [0, 1].
+
+    >>> import trimesh
+    >>> from geolearn.render import camera_rig
+    >>> ball = Mesh.from_trimesh(trimesh.creation.icosphere(subdivisions=2, radius=0.4))
+    >>> images = render_views(ball, camera_rig("ring", count=3, size=32))
+    >>> images.shape, bool((images[:, 0, 16, 16] > 0.8).all())
+    (torch.Size([3, 1, 32, 32]), True)
     """
     if shading not in SHADINGS:
         raise unknown_name("shading", shading, SHADINGS)

@@ -67,6 +67,11 @@ def rasterize_meshes(
     Raises:
         InvalidInputError: K < 1, a negative or non-finite blur, an image without pixels, vertices that are NaN or
             infinite (except in the camera's plane), or another type than float32.
+
+    >>> verts = torch.tensor([[-0.9, -0.9, 2.0], [0.9, -0.9, 2.0], [0.0, 0.9, 2.0]])
+    >>> pix_to_face, zbuf, _, _ = rasterize_meshes(Mesh(verts, torch.tensor([[0, 1, 2]])), 4, faces_per_pixel=1)
+    >>> pix_to_face[0, :, :, 0].tolist(), float(zbuf[0, 2, 2, 0])
+    ([[-1, -1, -1, -1], [-1, 0, 0, -1], [-1, 0, 0, -1], [0, 0, 0, 0]], 2.0)
     """
     height, width = _image_size(image_size)
     if faces_per_pixel < 1:
@@ -170,6 +175,12 @@ class MeshRasterizer(torch.nn.Module):
     Both can be given to `forward` instead. Where the settings leave a choice open, it is PyTorch3D's: perspective
     correction for perspective cameras, clipping of barycentrics where there is blur, and z-clipping at half the
     camera's `znear` where it has one.
+
+    >>> from geolearn.render import camera_rig, to_pytorch3d
+    >>> corner = Mesh(torch.tensor([[0.0, 0, 0], [0.4, 0, 0], [0, 0.4, 0]]), torch.tensor([[0, 1, 2]]))
+    >>> rasterize = MeshRasterizer(to_pytorch3d(camera_rig("ring", count=1, size=16)))
+    >>> rasterize(corner.to_pytorch3d()).pix_to_face.shape
+    torch.Size([1, 256, 256, 1])
     """
 
     def __init__(self, cameras: Any = None, raster_settings: Any = None, *, compat: bool = False):

@@ -37,6 +37,12 @@ class RaySums:
 
     Raises:
         InvalidInputError: a resolution < 1 or a voxel size <= 0.
+
+    >>> from geolearn.render import camera_rig
+    >>> rays = RaySums(camera_rig("ring", count=4, size=9, elevation_rad=0.0), 2)
+    >>> silhouettes = rays.silhouettes(torch.full((1, 1, 2, 2, 2), 50.0), [0, 2])
+    >>> silhouettes.shape, silhouettes[0, 0, 4, [0, 4]].tolist()
+    (torch.Size([1, 2, 9, 9]), [0.0, 1.0])
     """
 
     def __init__(

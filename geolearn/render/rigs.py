@@ -47,6 +47,11 @@ def camera_rig(
     Raises:
         UnknownNameError: no such rig.
         InvalidInputError: an option out of range, or one that the rig does not take.
+
+    >>> camera_rig("mvcnn12", size=64)
+    Cameras(12 of 64 x 64 px)
+    >>> camera_rig("ring", count=2, elevation_rad=0.0, distance=2.0).centres.round().abs().tolist()
+    [[2.0, 0.0, 0.0], [2.0, 0.0, 0.0]]
     """
     if name not in RIGS:
         raise unknown_name("camera rig", name, RIGS)

@@ -63,6 +63,12 @@ def render_shaded(
         MissingDependencyError: PyTorch3D is not installed (extra `render`).
         UnknownNameError: no such shader.
         InvalidInputError: as for `render_silhouette`; gamma <= 0; colours of another shape.
+
+    >>> import trimesh
+    >>> from geolearn.render import camera_rig
+    >>> ball = Mesh.from_trimesh(trimesh.creation.icosphere(subdivisions=2, radius=0.4))
+    >>> render_shaded(ball, camera_rig("ring", count=2, size=16), shader="hard_phong").shape
+    torch.Size([2, 4, 16, 16])
     """
     if shader not in SHADERS:
         raise unknown_name("shader", shader, SHADERS)

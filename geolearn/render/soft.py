@@ -68,6 +68,17 @@ def render_silhouette(
     Raises:
         InvalidInputError: sigma <= 0, a negative blur, no face per pixel, an image without pixels, or meshes and
             cameras on different devices.
+
+    >>> import trimesh
+    >>> from geolearn.render import camera_rig
+    >>> ball = Mesh.from_trimesh(trimesh.creation.icosphere(subdivisions=2, radius=0.4))
+    >>> ball.verts.requires_grad_()[0].shape
+    torch.Size([3])
+    >>> silhouettes = render_silhouette(ball, camera_rig("ring", count=3, size=32))
+    >>> silhouettes.shape, float(silhouettes[0, 16, 16].detach().round())
+    (torch.Size([3, 32, 32]), 1.0)
+    >>> bool(torch.autograd.grad(silhouettes.sum(), ball.verts)[0].any())
+    True
     """
     if not 0 < sigma < math.inf:
         raise InvalidInputError(f"sigma: expected a squared distance > 0, got {sigma}")
@@ -103,6 +114,13 @@ def render_depth(
 
     Raises:
         InvalidInputError: an image without pixels, or meshes and cameras on different devices.
+
+    >>> import trimesh
+    >>> from geolearn.render import camera_rig
+    >>> ball = Mesh.from_trimesh(trimesh.creation.icosphere(subdivisions=2, radius=0.4))
+    >>> depth = render_depth(ball, camera_rig("ring", count=3, size=32, distance=2.0))
+    >>> round(float(depth[0, 16, 16]), 1), float(depth[0, 0, 0])
+    (1.6, 0.0)
     """
     seen = project(mesh, cameras, size)
     faces = visible_faces(mesh, cameras, seen.size).reshape(-1, *seen.size)

@@ -68,6 +68,12 @@ def visual_hull(
     Raises:
         InvalidInputError: values that are NaN or out of range, a step or voxel size <= 0, or numbers that do not fit.
         UnknownNameError: no such mode.
+
+    >>> from geolearn.render import camera_rig
+    >>> cameras = camera_rig("ring", count=2, size=9, elevation_rad=0.0)
+    >>> hull = visual_hull(torch.full((4, 4, 4), 50.0), cameras)
+    >>> hull.shape, hull[0, 4, [0, 4]].tolist()
+    (torch.Size([2, 9, 9]), [0.0, 1.0])
     """
     grids = _batch(values, "values", highest=math.inf)
     length = step if _check_mode(mode) == "physical" else 1.0
@@ -92,6 +98,11 @@ def absorption_only(
     """X-ray pictures of opacities, and the alpha channel of `emission_absorption`: 1 - prod_i (1 - a_i).
 
     Arguments, results and errors as for `visual_hull`, with values in [0, 1]; `density` is for `reference` only.
+
+    >>> from geolearn.render import camera_rig
+    >>> cameras = camera_rig("ring", count=2, size=9, elevation_rad=0.0)
+    >>> absorption_only(torch.full((4, 4, 4), 0.5), cameras)[0, 4, [0, 4]].round(decimals=2)
+    tensor([0.0000, 0.9300])
     """
     grids = _batch(values, "values", highest=1.0)
     scale = density * step / grids.shape[-1]
@@ -129,6 +140,13 @@ def emission_absorption(
 
     Returns:
         (N, C, H, W) for one grid, (B, N, C, H, W) for a batch, (B, C, H, W) where `paired`.
+
+    >>> from geolearn.render import camera_rig
+    >>> cameras = camera_rig("ring", count=2, size=9, elevation_rad=0.0)
+    >>> red = torch.tensor([1.0, 0, 0])[:, None, None, None].expand(3, 4, 4, 4)
+    >>> picture = emission_absorption(torch.ones(4, 4, 4), red, cameras)
+    >>> picture.shape, picture[0, :, 4, 4].tolist()
+    (torch.Size([2, 3, 9, 9]), [1.0, 0.0, 0.0])
     """
     grids = _batch(absorption, "absorption", highest=1.0)
     colours = emission[None] if _single(absorption) else emission

@@ -1,6 +1,7 @@
 """What a number was measured on: machine, versions, revision."""
 
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import subprocess
@@ -11,22 +12,26 @@ import torch
 
 import geolearn
 
-_PACKAGES = (
-    "torch",
-    "numpy",
-    "numba",
-    "scipy",
-    "trimesh",
-    "lightning",
-    "torchmetrics",
-    "pytorch3d",
-    "open3d-cpu",
-    "timm",
-)
+# Modules, and the distributions that are known to bring them: PyTorch3D has no wheel of its own name.
+_PACKAGES = {
+    **{name: (name,) for name in ("torch", "numpy", "numba", "scipy", "trimesh", "lightning", "torchmetrics", "timm")},
+    "pytorch3d": ("pytorch3d", "easypytorch3d"),
+    "open3d": ("open3d", "open3d-cpu"),
+}
 
 
 def describe_environment() -> dict[str, Any]:
-    """Processor, threads, accelerators, package versions and, in a checkout, the git revision."""
+    """Processor, threads, accelerators, package versions and, in a checkout, the git revision.
+
+    `threads` are those of torch, `numba_threads` those that our kernels use. Packages are named as they were installed:
+    for PyTorch3D by the distribution that provides it.
+
+    >>> describe_environment()["packages"]["torch"] == importlib.metadata.version("torch")
+    True
+    """
+    import numba  # late: it takes a while to import
+
+    threads = torch.get_num_threads()
     return {
         "geolearn": geolearn.__version__,
         "revision": _revision(),
@@ -34,10 +39,22 @@ def describe_environment() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
+        "threads": threads,
+        "numba_threads": min(threads, numba.config.NUMBA_NUM_THREADS),  # type: ignore[attr-defined]
         "accelerators": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
-        "packages": {name: version for name in _PACKAGES if (version := _version(name))},
+        "packages": {
+            name: version for module, known in _PACKAGES.items() for name, version in _versions(module, known).items()
+        },
     }
+
+
+def _versions(module: str, known: tuple[str, ...]) -> dict[str, str]:
+    """The distributions that provide a module: the known ones that are installed, or else whichever does."""
+    installed = {name: version for name in known if (version := _version(name))}
+    if installed or importlib.util.find_spec(module) is None:
+        return installed
+    names = importlib.metadata.packages_distributions().get(module, [])
+    return {name: importlib.metadata.version(name) for name in names} or {module: "not from a distribution"}
 
 
 def _version(package: str) -> str | None:

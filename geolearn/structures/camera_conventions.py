@@ -44,6 +44,10 @@ def to_pytorch3d(cameras: Cameras, *, in_ndc: bool = True) -> Any:
 
     Raises:
         MissingDependencyError: PyTorch3D is not installed (extra `render`).
+
+    >>> cameras = Cameras(torch.tensor([[[40.0, 0, 32], [0, 40, 24], [0, 0, 1]]]), torch.eye(4)[None], 48, 64)
+    >>> to_pytorch3d(cameras).focal_length
+    tensor([[1.6667, 1.6667]])
     """
     renderer = require("pytorch3d.renderer.cameras", extra="render")
     K, pose = cameras.K, cameras.world_to_camera
@@ -80,6 +84,10 @@ def from_pytorch3d(cameras: Any, *, image_size: tuple[int, int] | None = None) -
 
     Raises:
         InvalidInputError: not a pinhole camera, no image size, or several image sizes in one batch.
+
+    >>> cameras = Cameras(torch.tensor([[[40.0, 0, 32], [0, 40, 24], [0, 0, 1]]]), torch.eye(4)[None], 48, 64)
+    >>> from_pytorch3d(to_pytorch3d(cameras)).K[0].round().tolist()
+    [[40.0, 0.0, 32.0], [0.0, 40.0, 24.0], [0.0, 0.0, 1.0]]
     """
     matrix = cameras.get_projection_transform().get_matrix().mT if cameras.is_perspective() else None
     if matrix is None or bool((matrix[:, 3].detach() != matrix.new_tensor([0.0, 0.0, 1.0, 0.0])).any()):
@@ -113,6 +121,10 @@ def from_opencv(
         height, width: image size in pixels.
         pixel_centre: where the centre of the top-left pixel lies in the coordinates of K. Most data sets and COLMAP
             say 0.5; `cv2.calibrateCamera` and other functions of OpenCV itself say 0.
+
+    >>> K = torch.tensor([[[40.0, 0, 32], [0, 40, 24], [0, 0, 1]]])
+    >>> from_opencv(torch.eye(3)[None], torch.zeros(1, 3), K, 48, 64, pixel_centre=0.0).K[0, :2, 2]
+    tensor([32.5000, 24.5000])
     """
     R, t = to_tensor(R, "R", torch.float32, (None, 3, 3)), to_tensor(t, "t", torch.float32, (None, 3))
     K = to_tensor(K, "K", torch.float32, (len(R), 3, 3))
@@ -122,7 +134,13 @@ def from_opencv(
 def to_opencv(
     cameras: Cameras, *, pixel_centre: float = 0.5
 ) -> tuple[Float[Tensor, "N 3 3"], Float[Tensor, "N 3"], Float[Tensor, "N 3 3"]]:
-    """`(R, t, K)` with x_camera = R x + t; the reverse of `from_opencv`."""
+    """`(R, t, K)` with x_camera = R x + t; the reverse of `from_opencv`.
+
+    >>> cameras = Cameras(torch.tensor([[[40.0, 0, 32], [0, 40, 24], [0, 0, 1]]]), torch.eye(4)[None], 48, 64)
+    >>> R, t, K = to_opencv(cameras)
+    >>> R.shape, t.tolist(), K[0, 0].tolist()
+    (torch.Size([1, 3, 3]), [[0.0, 0.0, 0.0]], [40.0, 0.0, 32.0])
+    """
     pose = cameras.world_to_camera
     return pose[:, :3, :3], pose[:, :3, 3], _shift_centre(cameras.K, pixel_centre - 0.5)
 
@@ -136,6 +154,10 @@ def from_opengl(
         camera_to_world: (N, 4, 4), or (N, 3, 4) without the last row.
         K: intrinsics in pixels.
         height, width: image size in pixels.
+
+    >>> K = torch.tensor([[[40.0, 0, 32], [0, 40, 24], [0, 0, 1]]])
+    >>> from_opengl(torch.eye(4)[None], K, 48, 64).world_to_camera[0].diagonal().tolist()
+    [1.0, -1.0, -1.0, 1.0]
     """
     pose = to_tensor(camera_to_world, "camera_to_world", torch.float64, (None, None, 4))
     if pose.shape[1] not in (3, 4):
@@ -146,7 +168,12 @@ def from_opengl(
 
 
 def to_opengl(cameras: Cameras) -> Float[Tensor, "N 4 4"]:
-    """Camera-to-world matrices with the axes of OpenGL, Blender and NeRF; the reverse of `from_opengl`."""
+    """Camera-to-world matrices with the axes of OpenGL, Blender and NeRF; the reverse of `from_opengl`.
+
+    >>> cameras = Cameras(torch.tensor([[[40.0, 0, 32], [0, 40, 24], [0, 0, 1]]]), torch.eye(4)[None], 48, 64)
+    >>> to_opengl(cameras)[0].diagonal().tolist()
+    [1.0, -1.0, -1.0, 1.0]
+    """
     pose = cameras.world_to_camera.double()
     R = pose[:, :3, :3].mT
     centres = -(R @ pose[:, :3, 3:])[..., 0]
@@ -174,6 +201,10 @@ def from_colmap(
         InvalidInputError: lens distortion (undistort the images first: `colmap image_undistorter`), a wrong number
             of parameters, a quaternion of length 0.
         UnknownNameError: a camera model without a pinhole form.
+
+    >>> params = torch.tensor([[40.0, 32, 24]])
+    >>> from_colmap(torch.tensor([[1.0, 0, 0, 0]]), torch.zeros(1, 3), "SIMPLE_PINHOLE", params, 48, 64).K[0].tolist()
+    [[40.0, 0.0, 32.0], [0.0, 40.0, 24.0], [0.0, 0.0, 1.0]]
     """
     tvec = to_tensor(tvec, "tvec", torch.float64, (None, 3))
     qvec = to_tensor(qvec, "qvec", torch.float64, (len(tvec), 4))
@@ -195,6 +226,11 @@ def to_colmap(
 
     Raises:
         InvalidInputError: a camera has skew, which COLMAP's models do not know.
+
+    >>> cameras = Cameras(torch.tensor([[[40.0, 0, 32], [0, 40, 24], [0, 0, 1]]]), torch.eye(4)[None], 48, 64)
+    >>> qvec, tvec, model, params = to_colmap(cameras)
+    >>> qvec.tolist(), model, params.tolist()
+    ([[1.0, 0.0, 0.0, 0.0]], 'PINHOLE', [[40.0, 40.0, 32.0, 24.0]])
     """
     K, pose = cameras.K, cameras.world_to_camera
     if bool((K[:, 0, 1] != 0).any()):

@@ -24,6 +24,12 @@ class Cameras:
     Raises:
         InvalidInputError: wrong shapes, non-finite values, focal lengths <= 0, a K that is not upper triangular with
             a last row of (0, 0, 1), poses with scale or mirroring, an image side below 1 pixel.
+
+    >>> K = torch.tensor([[[40.0, 0, 32], [0, 40, 24], [0, 0, 1]]])
+    >>> camera = Cameras(K, torch.eye(4)[None], 48, 64)
+    >>> pixels, depth = camera.project(torch.tensor([[0.5, 0.0, 2.0]]))
+    >>> pixels.tolist(), depth.tolist()
+    ([[[42.0, 24.0]]], [[2.0]])
     """
 
     K: Float[Tensor, "N 3 3"]
@@ -77,7 +83,8 @@ class Cameras:
     def resized(self, height: int, width: int) -> "Cameras":
         """The same cameras with pictures of another size: K' = diag(width' / width, height' / height, 1) K.
 
-        >>> Cameras([[[40.0, 0, 32], [0, 40, 24], [0, 0, 1]]], torch.eye(4)[None], 48, 64).resized(24, 32).K
+        >>> K = torch.tensor([[[40.0, 0, 32], [0, 40, 24], [0, 0, 1]]])
+        >>> Cameras(K, torch.eye(4)[None], 48, 64).resized(24, 32).K
         tensor([[[20.,  0., 16.],
                  [ 0., 20., 12.],
                  [ 0.,  0.,  1.]]])

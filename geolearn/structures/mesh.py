@@ -26,6 +26,12 @@ class Mesh:
 
     Raises:
         InvalidInputError: wrong shapes, non-finite positions, or indices outside 0..V-1.
+
+    >>> mesh = Mesh(torch.tensor([[0.0, 0, 0], [2, 0, 0], [0, 1, 0]]), torch.tensor([[0, 1, 2]]), name="corner")
+    >>> mesh
+    Mesh('corner', 3 verts, 1 faces)
+    >>> mesh.normalised().verts[:, 0].tolist()
+    [-0.5, 0.5, -0.5]
     """
 
     verts: Float[Tensor, "V 3"]
@@ -119,6 +125,11 @@ class MeshBatch:
         verts_per_mesh, faces_per_mesh: int64 (B,).
         names: one per mesh.
         face_labels: optional int64 (sum F,), a part label per face.
+
+    >>> corner = Mesh(torch.tensor([[0.0, 0, 0], [2, 0, 0], [0, 1, 0]]), torch.tensor([[0, 1, 2]]))
+    >>> batch = MeshBatch.from_meshes([corner, corner])
+    >>> batch.faces.tolist(), batch.verts_per_mesh.tolist()
+    ([[0, 1, 2], [3, 4, 5]], [3, 3])
     """
 
     verts: Float[Tensor, "V 3"]

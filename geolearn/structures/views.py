@@ -21,6 +21,10 @@ class Views:
 
     Raises:
         InvalidInputError: wrong shapes, values outside [0, 1], or cameras of another number or image size.
+
+    >>> cameras = Cameras(torch.eye(3).expand(2, 3, 3), torch.eye(4).expand(2, 4, 4), 4, 6)
+    >>> Views(torch.zeros(2, 3, 4, 6), cameras, torch.ones(2, 4, 6))
+    Views(2 images of (3, 4, 6), masked)
     """
 
     images: Float[Tensor, "N C H W"]

@@ -17,6 +17,11 @@ class VoxelGrid:
         values: (R, R, R) bool occupancy, or float32 (probabilities, distances), indexed [x, y, z].
         origin: float32 (3,), the corner of cell (0, 0, 0); the centre of cell i is `origin + (i + 0.5) * voxel_size`.
         voxel_size: edge length of a cell, in the unit of the world.
+
+    >>> values = torch.zeros(2, 2, 2, dtype=torch.bool)
+    >>> values[1, 0, 0] = True
+    >>> VoxelGrid(values, voxel_size=0.5).points().tolist()
+    [[0.75, 0.25, 0.25]]
     """
 
     values: Bool[Tensor, "R R R"] | Float[Tensor, "R R R"]

@@ -1,11 +1,9 @@
 """A fit from the command line: what is written, what a page holds, breaks and what bad input gets."""
 
-import base64
 import json
 import re
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
@@ -18,7 +16,6 @@ from geolearn.io import load_mesh, save_views
 from geolearn.models import PCADecoder, save_model
 from geolearn.ops.isosurface import isosurface, voxel_surface
 from geolearn.render import camera_rig, render_views
-from geolearn.reports.mesh_viewer import mesh_viewer_html, y_up
 from geolearn.structures import Cameras, Mesh, Views, VoxelGrid
 
 Image = pytest.importorskip("PIL.Image")
@@ -68,27 +65,6 @@ def test_everything_is_written(quickly, tmp_path, capsys):
     assert ("has not converged" in page) == (not record["converged"])
     assert ("NOT converged" in printed) == (not record["converged"])
     assert not re.search(r"(src|href)=.(?!data:)|https?://|import\(", page)  # nothing comes from elsewhere
-
-
-def test_the_page_holds_the_mesh():
-    mesh = egg()
-    page = mesh_viewer_html(mesh, up=torch.tensor([0.0, 0.0, 1.0]), vertex_colours=torch.full_like(mesh.verts, 0.2))
-    data = json.loads(re.search(r'getElementById\("mesh"\), (\{.*\})\);</script>', page)[1])
-    faces = np.frombuffer(base64.b64decode(data["faces"]), "<u4").reshape(-1, 3)
-    assert np.array_equal(faces, mesh.faces.numpy())
-    positions = torch.from_numpy(np.frombuffer(base64.b64decode(data["positions"]), "<f4").reshape(-1, 3).copy())
-    diagonal = float((mesh.bounds[1] - mesh.bounds[0]).norm())
-    assert torch.allclose(positions[:, 1] * diagonal, mesh.verts[:, 2], atol=1e-5)  # Z has become Y
-    assert set(base64.b64decode(data["colours"])) == {51}
-
-
-@pytest.mark.parametrize("up", [(0.0, 1, 0), (0.0, -1, 0), (0.0, 0, 1), (1.0, -2, 0.5)])
-def test_up_becomes_y(up):
-    up = torch.tensor(up)
-    turn = y_up(up)
-    assert torch.allclose(turn @ up / up.norm(), torch.tensor([0.0, 1.0, 0.0]), atol=1e-6)
-    assert torch.allclose(turn @ turn.T, torch.eye(3), atol=1e-6)
-    assert float(torch.linalg.det(turn)) == pytest.approx(1)
 
 
 def test_up_of_cameras():

@@ -1,0 +1,102 @@
+"""Every module is tested where a reader looks for it: in the folder of tests that bears the name of its room."""
+
+import ast
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parent.parent.parent
+PACKAGE, TESTS = REPO / "geolearn", REPO / "tests"
+ELSEWHERE = {"geolearn.training.demo"}  # `make demo` runs it: it takes minutes
+
+
+def imported_names(file: Path) -> Iterator[str]:
+    """Full names of all that a file imports, at any depth: modules, or things in them."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def exported(room: Path) -> dict[str, str]:
+    """Where the names that a room exports come from: "geolearn.ops.voxelize" -> "geolearn.ops.voxelization"."""
+    init = room / "__init__.py"
+    tree = ast.parse(init.read_text(encoding="utf-8")) if init.is_file() else ast.Module([], [])
+    package = ".".join(("geolearn", *room.relative_to(PACKAGE).parts))
+    return {
+        f"{package}.{alias.asname or alias.name}": node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }
+
+
+def untested(package: Path, tests: Path) -> list[str]:
+    """Modules without a test of their name that no test of their room reaches, itself or through modules of the room.
+
+    Kernels are private: what the tests of other rooms reach counts for them as well.
+    """
+    files = {}
+    for file in sorted(package.rglob("*.py")):
+        parts = file.relative_to(package).with_suffix("").parts
+        files[".".join(("geolearn", *(part for part in parts if part != "__init__")))] = file
+    homes: dict[str, str] = {}
+    for folder in {file.parent for file in files.values()}:
+        homes |= exported(folder)
+
+    @functools.cache
+    def modules_in(file: Path) -> set[str]:
+        """The modules of the package that a file imports; a room as a whole stands for all that its init imports."""
+        found = set()
+        for name in imported_names(file):
+            home = name if name in files else homes.get(name, name.rpartition(".")[0])
+            if home in files and (home == name or files[home].name != "__init__.py"):
+                found.add(home)
+        return found
+
+    missing = []
+    for name, file in files.items():
+        if file.name == "__init__.py" or name in ELSEWHERE:
+            continue
+        parts = file.relative_to(package).parts
+        room = parts[0] if len(parts) > 1 else ""
+        anywhere = room in ("", "kernels")
+        places = sorted(tests.rglob("*.py") if anywhere else (tests / room).rglob("*.py"))
+        if any(place.name == f"test_{file.stem.lstrip('_')}.py" for place in places):
+            continue
+        reached: set[str] = set()
+        waiting = {module for place in places for module in modules_in(place)}
+        while waiting:
+            module = waiting.pop()
+            reached.add(module)
+            waiting |= {
+                used for used in modules_in(files[module]) - reached if anywhere or used.startswith(f"geolearn.{room}.")
+            }
+        if name not in reached:
+            missing.append(name)
+    return missing
+
+
+def test_every_module_is_tested_in_its_room():
+    assert untested(PACKAGE, TESTS) == [], "add tests/<room>/test_<module>.py"
+
+
+def test_a_module_that_nothing_tests_is_seen(tmp_path, monkeypatch):
+    package, tests = tmp_path / "geolearn", tmp_path / "tests"
+    for path, text in {
+        "geolearn/ops/__init__.py": "from geolearn.ops.cubes import cube",
+        "geolearn/ops/cubes.py": "from geolearn.ops.sides import side\nfrom geolearn.io.boxes import box",
+        "geolearn/ops/sides.py": "",
+        "geolearn/ops/alone.py": "",
+        "geolearn/io/boxes.py": "",
+        "geolearn/kernels/fast.py": "",
+        "tests/ops/test_solids.py": "from geolearn.ops import cube",
+        "tests/io/test_files.py": "import geolearn.kernels.fast",
+    }.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    monkeypatch.setitem(globals(), "PACKAGE", package)
+    assert untested(package, tests) == ["geolearn.io.boxes", "geolearn.ops.alone"]
+    (tests / "ops" / "test_alone.py").touch()
+    assert untested(package, tests) == ["geolearn.io.boxes"]
