@@ -7,7 +7,20 @@ from pathlib import Path
 
 REPO = Path(__file__).resolve().parent.parent.parent
 PACKAGE, TESTS = REPO / "geolearn", REPO / "tests"
-ELSEWHERE = {"geolearn.training.demo"}  # `make demo` runs it: it takes minutes
+ELSEWHERE = {
+    "geolearn.training.demo",  # `make demo` runs it: it takes minutes
+    "geolearn.data.collection",  # every test in tests/training learns from one
+}
+# Families that are not finished: their tests come with the methods that train them. The list only shrinks.
+UNFINISHED = {
+    "geolearn.data.face_features",
+    "geolearn.data.packed.faces",
+    "geolearn.models.meshlabelnet",
+    "geolearn.models.shapenets3d",
+    "geolearn.models.shapenets3d_classifier",
+    "geolearn.models.shapenets3d_completion",
+    "geolearn.models.surfacelabelnet",
+}
 
 
 def imported_names(file: Path) -> Iterator[str]:
@@ -57,7 +70,7 @@ def untested(package: Path, tests: Path) -> list[str]:
 
     missing = []
     for name, file in files.items():
-        if file.name == "__init__.py" or name in ELSEWHERE:
+        if file.name == "__init__.py" or name in ELSEWHERE | UNFINISHED:
             continue
         parts = file.relative_to(package).parts
         room = parts[0] if len(parts) > 1 else ""
