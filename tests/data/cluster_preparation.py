@@ -3,7 +3,7 @@
     python cluster_preparation.py dask|ray DATASETS ARCHIVE HOME
 
 It is a program of its own since both leave processes and files to be closed when the interpreter ends. Prints what the
-cluster gave as JSON.
+cluster gave as JSON; status 3 where Ray's own processes did not start in time.
 """
 
 import contextlib
@@ -16,6 +16,8 @@ from pathlib import Path
 from geolearn.data import manifest, places, prepare_dataset
 from geolearn.data.workers import Workers
 from geolearn.errors import DatasetError, MeshFormatError
+
+NOT_STARTED = 3
 
 
 def main(backend: str, datasets: str, archive: str, home: str) -> None:
@@ -46,7 +48,12 @@ def ray_cluster() -> Iterator[None]:
     """A Ray of two processes."""
     import ray
 
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=80 << 20)
+    try:
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=80 << 20)
+    except Exception as error:  # what Ray raises where one of its processes was not up in time
+        if "timed out during startup" not in str(error):
+            raise
+        sys.exit(NOT_STARTED)
     yield
     ray.shutdown()
 

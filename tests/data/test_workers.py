@@ -60,6 +60,7 @@ def test_lines_count_on_the_error_stream(capsys, monkeypatch):
 
 @pytest.mark.parametrize("backend, module", [("dask", "distributed"), ("ray", "ray.util.joblib")])
 def test_a_cluster_that_is_not_installed_is_named(backend, module, monkeypatch):
+    pytest.importorskip("joblib", reason="needs the extra [data]")
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingDependencyError, match=rf"needs the package '{module}'.*geolearn3d\[cluster\]"):
         Workers(2, backend).map(square, [1], "x")
