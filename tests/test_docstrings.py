@@ -16,44 +16,15 @@ PACKAGE = Path(geolearn.__file__).parent
 ROOMS = ("structures", "io", "ops", "nn", "losses", "render", "models", "fitting")
 ALL_NAMED = ("structures", "io", "ops", "nn", "render", "models", "fitting")
 # Families that are not finished. The list only shrinks.
-WITHOUT_EXAMPLE = set(
-    [
-        "save_moved",
-        "FEATURE_COLUMNS",
-        "curvature_features",
-        "damp_flow",
-        "face_features",
-        "geodesic_distance_features",
-        "integrate_flow",
-        "lattice_jacobian",
-        "local_pca_features",
-        "measure_foldover",
-        "medial_distance_features",
-        "shape_context_features",
-        "shape_diameter_features",
-        "spin_image_features",
-        "RBM",
-        "CDSettings",
-        "FaceBlock",
-        "FaceDiffusion",
-        "PersistentChain",
-        "Standardise",
-        "annealed_log_partition",
-        "cd_step",
-        "contrastive_divergence",
-        "descent",
-        "fast_persistent_step",
-        "wake_sleep_step",
-        "BeliefCompletion",
-        "DeformedMesh",
-        "DeformedVolumeNet",
-        "MeshLabelNet",
-        "SurfaceLabelNet",
-        "attribute_motions",
-        "complete_by_belief",
-        "deform_mesh",
-    ]
-)
+WITHOUT_EXAMPLE = {
+    "save_moved", "FEATURE_COLUMNS", "curvature_features", "damp_flow", "face_features",
+    "geodesic_distance_features", "integrate_flow", "lattice_jacobian", "local_pca_features", "measure_foldover",
+    "medial_distance_features", "shape_context_features", "shape_diameter_features", "spin_image_features", "RBM",
+    "CDSettings", "FaceBlock", "FaceDiffusion", "PersistentChain", "Standardise", "annealed_log_partition",
+    "cd_step", "contrastive_divergence", "descent", "fast_persistent_step", "wake_sleep_step", "BeliefCompletion",
+    "DeformedMesh", "DeformedVolumeNet", "MeshLabelNet", "SurfaceLabelNet", "attribute_motions",
+    "complete_by_belief", "deform_mesh",
+}  # fmt: skip
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
