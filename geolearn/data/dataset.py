@@ -108,6 +108,11 @@ class ShapeDataset(Dataset[Sample]):
         )
 
     @property
+    def source(self) -> Source:
+        """Where the shapes come from, by key."""
+        return self._store.source
+
+    @property
     def classes(self) -> tuple[str, ...]:
         return self.manifest.classes
 
