@@ -128,7 +128,7 @@ def hard_edge_accuracy(mesh: Mesh, predicted: Int[Tensor, " F"], edge_labels: In
     return 100 * float((credit / faces).mean())
 
 
-def face_figures(meshes: Sequence[Mesh], predicted: Sequence[Int[Tensor, " F"]], num_labels: int) -> dict[str, float]:
+def face_figures(meshes: Sequence[Mesh], predicted: Sequence[Int[Tensor, " _"]], num_labels: int) -> dict[str, float]:
     """`face_accuracy` and `area_accuracy` averaged over meshes, and `mean_iou` of all their faces.
 
     Args:
