@@ -4,6 +4,7 @@ import importlib.util
 
 import numpy as np
 
+from geolearn._optional import require
 from geolearn.errors import unknown_name
 from geolearn.typing import Array
 
@@ -41,7 +42,7 @@ def minimum_cut(lean: Array, tail: Array, head: Array, capacity: Array, *, solve
 
 
 def _by_pymaxflow(gain: Array, loss: Array, tail: Array, head: Array, capacity: Array) -> Array:
-    import maxflow
+    maxflow = require("maxflow", extra="label")
 
     graph = maxflow.GraphFloat(len(gain), len(tail))
     nodes = graph.add_nodes(len(gain))
