@@ -92,6 +92,6 @@ def test_a_wrong_example_is_seen():
     exec(source, names)
     with pytest.raises(pytest.fail.Exception, match=r"(?s)room, line 4: double\(2\)\nexpected 5\ngot 4"):
         run(source, "room", names)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError, match="division by zero"):
         run(source.replace("double(2)", "1 / 0"), "room", names)
     assert run(source.replace("5", "4"), "room", names) == []

@@ -72,7 +72,7 @@ class FaceFeatures(Representation):
         if not names:
             most = max((int(item.labels.max()) for item in items if len(item.labels)), default=-1)
             names = tuple(f"part{label}" for label in range(most + 1))
-        return PackedFaces(items, store.targets, store.keys, names, store.source)
+        return PackedFaces(items, store.targets, store.keys, names, source=store.source)
 
 
 def _item(arrays: dict[str, Any]) -> FaceItem:

@@ -42,12 +42,17 @@ class Learner(pl.LightningModule):
 
     @property
     def moment(self) -> Moment:
-        epoch = self.current_epoch
-        for phase in self.phases:
-            if epoch < phase.epochs or phase is self.phases[-1]:
-                return Moment(phase.name, epoch, phase.epochs, self.current_epoch)
-            epoch -= phase.epochs
-        raise InvalidInputError("phases: expected at least one")
+        number, first = self._running()
+        phase = self.phases[number]
+        return Moment(phase.name, self.current_epoch - first, phase.epochs, self.current_epoch)
+
+    def _running(self) -> tuple[int, int]:
+        """The number of the running phase and its first epoch; after the end, of the last phase."""
+        number = first = 0
+        while number < len(self.phases) - 1 and self.current_epoch >= first + self.phases[number].epochs:
+            first += self.phases[number].epochs
+            number += 1
+        return number, first
 
     def configure_optimizers(self) -> Any:
         return [
@@ -85,14 +90,11 @@ class Learner(pl.LightningModule):
         """Those of the running phase."""
         wrapped: Any = self.optimizers()
         wrapped = wrapped if isinstance(wrapped, list) else [wrapped]
-        moment, first = self.moment, 0
-        for phase in self.phases:
-            last = first + len(phase.descents)
-            if phase.name == moment.phase:
-                pairs = zip(phase.descents.values(), wrapped[first:last], strict=True)
-                return _Optimisers(self, dict(zip(phase.descents, pairs, strict=True)))
-            first = last
-        return _Optimisers(self, {})
+        number, _ = self._running()
+        descents = self.phases[number].descents
+        first = sum(len(phase.descents) for phase in self.phases[:number])
+        pairs = zip(descents.values(), wrapped[first : first + len(descents)], strict=True)
+        return _Optimisers(self, dict(zip(descents, pairs, strict=True)))
 
 
 class _Optimisers(Optimisers):

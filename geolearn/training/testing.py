@@ -1,7 +1,6 @@
 """Test trained weights by name: what the command line, the benchmarks and the demo call."""
 
 import inspect
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -113,22 +112,23 @@ def evaluate(
     trained = load_trained(run_or_weights)
     record, method = trained.record, trained.method
     _check_options(method, options)
+    held_out = record.get("validation", 0.1)  # 0: the weights learned from all of the training split
+    protocol_read = protocol or record.get("protocol", "full")
     if isinstance(data, str):
-        data = NamedCollection(data, protocol or record.get("protocol", "full"), record.get("validation", 0.1) or 0.1)
+        data = NamedCollection(data, protocol_read, held_out or 0.1)
     elif protocol is not None:
         raise InvalidInputError("protocol: only datasets by name have protocols")
-    # Weights trained without validation learned from all of it.
-    split_read = "trainval" if split == "train" and not record.get("validation", 0.1) else split
+    split_read = "trainval" if split == "train" and not held_out else split
     if trained.classes:
-        data = AlignedCollection.of(data, trained.classes, trained.name)
-    warnings = _seen(record, data.name, split)
+        data = AlignedCollection(data, trained.classes, trained.name)
+    warnings = _seen(split, held_out) if record.get("data") == data.name else ()
     outcome = method.test(trained.net, data, split_read, progress=progress, **options)
     found = {
         "model": record["model"],
         "weights": trained.name,
         "data": data.name,
         "split": split,
-        "protocol": f"full {split} split, {outcome.voting}",
+        "protocol": f"{protocol_read} {split} split, {outcome.voting}",
         **outcome.figures,
         "num_samples": outcome.samples,
         **outcome.tables,
@@ -146,13 +146,11 @@ def _check_options(method: Method, options: dict[str, Any]) -> None:
             raise unknown_name(f"option of a test by {method.recipe.method}", name, known)
 
 
-def _seen(record: dict[str, Any], data: str, split: str) -> tuple[str, ...]:
-    """What to say where weights are tested on shapes that trained them."""
-    if split == "test" or record.get("data") != data:
-        return ()
-    if split == "train":
-        return (f"these are the {record.get('samples', '')} shapes that trained the weights".replace("  ", " "),)
-    if not record.get("validation", 0.1):
+def _seen(split: str, held_out: float) -> tuple[str, ...]:
+    """What to say where a split of the dataset that trained the weights has shapes that trained them."""
+    if split in ("train", "trainval"):
+        return ("the weights were trained on these shapes",)
+    if split == "val" and not held_out:
         return ("the weights were trained on the whole training split: these validation shapes are among it",)
     return ()
 
@@ -164,10 +162,6 @@ class AlignedCollection(Collection):
     inner: Collection
     classes: tuple[str, ...]
     weights: str
-
-    @classmethod
-    def of(cls, inner: Collection, classes: Sequence[str], weights: str) -> "AlignedCollection":
-        return cls(inner, tuple(classes), weights)
 
     @property
     def name(self) -> str:  # type: ignore[override]

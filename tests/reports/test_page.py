@@ -51,7 +51,7 @@ def test_a_page_holds_everything_and_escapes_text(tmp_path):
 def test_files_appear_whole_in_folders_made_on_the_way(tmp_path):
     write_json(tmp_path / "a" / "b.json", {"x": [1, 2]})
     assert json.loads((tmp_path / "a" / "b.json").read_text()) == {"x": [1, 2]}
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="not JSON serializable"):
         write_json(tmp_path / "a" / "b.json", {"x": object()})
     write_text(tmp_path / "a" / "b.txt", "\u00e9\n")
     assert (tmp_path / "a" / "b.txt").read_bytes() == b"\xc3\xa9\n"

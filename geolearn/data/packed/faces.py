@@ -1,12 +1,11 @@
 """Splits of meshes by face: features and spectra of every mesh, and batches of all or some of their faces."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 
-from geolearn.data.packed.split import Packed, Targets, check_targets, select_targets
+from geolearn.data.packed.samples import PackedSamples
 from geolearn.errors import InvalidInputError
 from geolearn.structures import Mesh
 from geolearn.typing import Float, Int, Tensor
@@ -85,43 +84,20 @@ class FaceDraws:
 
 
 @dataclass(frozen=True, eq=False)
-class PackedFaces(Packed):
+class PackedFaces(PackedSamples):
     """One split of meshes for networks that label faces; labels travel with the faces.
 
     Attributes:
-        items: one per mesh.
+        items: a `FaceItem` for each mesh.
         targets, keys: see `Packed`; targets are the classes of whole meshes.
         classes: names of the labels.
         source: what `mesh` and `edge_labels` load the originals from.
     """
 
-    items: tuple[FaceItem, ...]
-    targets: Targets
-    keys: tuple[str, ...]
-    classes: tuple[str, ...] = ()
     source: Any = None
-
-    def __post_init__(self) -> None:
-        check_targets(self.targets, self.keys, len(self.items))
-        for name in ("items", "keys", "classes"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-
-    def __len__(self) -> int:
-        return len(self.items)
 
     def __repr__(self) -> str:
         return f"PackedFaces({len(self)} meshes, {len(self.classes)} labels)"
-
-    def select(self, index: Int[Tensor, " M"] | Sequence[int]) -> "PackedFaces":
-        """The meshes at `index`, in that order."""
-        chosen = torch.as_tensor(index, dtype=torch.int64)
-        numbers = chosen.tolist()
-        return replace(
-            self,
-            items=tuple(self.items[number] for number in numbers),
-            targets=select_targets(self.targets, chosen),
-            keys=tuple(self.keys[number] for number in numbers),
-        )
 
     def mesh(self, number: int) -> Mesh:
         """The original mesh, with all its faces."""

@@ -1,7 +1,7 @@
 """Splits of anything that has no closer packing: a tensor or record for each shape, in memory."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -43,12 +43,11 @@ class PackedSamples(Packed):
         """The shapes at `index`, in that order."""
         chosen = torch.as_tensor(index, dtype=torch.int64)
         numbers = chosen.tolist()
-        return PackedSamples(
-            tuple(self.items[number] for number in numbers),
-            select_targets(self.targets, chosen),
-            tuple(self.keys[number] for number in numbers),
-            self.classes,
-            self.ragged,
+        return replace(
+            self,
+            items=tuple(self.items[number] for number in numbers),
+            targets=select_targets(self.targets, chosen),
+            keys=tuple(self.keys[number] for number in numbers),
         )
 
     def draw(self, augment: Any, generator: torch.Generator) -> Any:

@@ -169,11 +169,10 @@ class ViewClassification(Classification[ViewRecipe]):
     ) -> list[dict[str, Any]]:
         """Evenly spaced ready views; of meshes and grids so many are rendered, by a ring at the height of "mvcnn12"
         where the rig is a ring, else by a sphere of cameras."""
-        rows = []
+        views, rows = self.load(data, split), []
         for count in counts:
-            found = self._ask_views(net, data, split, count, predictions)
-            classes = self.load(data, split).classes
-            report = classification_report(found, classes)
+            found = predictions if count == views.views else self._ask_views(net, data, split, views, count)
+            report = classification_report(found, views.classes)
             row = {"views": count, **{name: report[name] for name in ("class_accuracy", "instance_accuracy")}}
             row["retrieval_map"] = retrieval_map(found.features, found.labels)
             if metric:
@@ -181,14 +180,9 @@ class ViewClassification(Classification[ViewRecipe]):
             rows.append(row)
         return rows
 
-    def _ask_views(
-        self, net: nn.Module, data: Collection, split: str, count: int, predictions: ClassScores
-    ) -> ClassScores:
+    def _ask_views(self, net: nn.Module, data: Collection, split: str, views: PackedViews, count: int) -> ClassScores:
         if count < 1:
             raise InvalidInputError(f"views: expected at least 1 view of every shape, got {count}")
-        views = self.load(data, split)
-        if count == views.views:
-            return predictions
         if data.kind != "views":
             around = "ring" if self.recipe.rig in ("mvcnn12", "ring") else "sphere"
             render = RenderViews(around, self.recipe.size, count=count, fit=self.recipe.fit)
