@@ -1,6 +1,6 @@
 """`FaceFeatures`: a mesh as networks that label its faces are told of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,9 @@ from geolearn.ops.simplification import simplify
 from geolearn.structures import Mesh
 from geolearn.typing import Array
 
+# Raise it when features or spectra change: it is in the repr, so what the cache holds of an older one is not used.
+VERSION = 2
+
 
 @dataclass(frozen=True)
 class FaceFeatures(Representation):
@@ -27,16 +30,18 @@ class FaceFeatures(Representation):
     Attributes:
         max_faces: of the mesh that the network looks at.
         functions: how many eigenfunctions of the face Laplacian.
+        version: of the features, so that the cache and weights know them.
     """
 
     max_faces: int = 4000
     functions: int = 96
+    version: int = field(default=VERSION, init=False)
 
     def __post_init__(self) -> None:
         if self.max_faces < 4 or self.functions < 1:
             raise InvalidInputError(f"expected max_faces >= 4 and functions >= 1, got {self}")
 
-    def __call__(self, shape: Mesh, /) -> dict[str, Array]:
+    def __call__(self, shape: Any, /) -> dict[str, Array]:
         """The fields of a `FaceItem` as arrays, `verts` and `faces` those of its mesh.
 
         Raises:

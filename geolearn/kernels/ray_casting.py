@@ -195,19 +195,22 @@ def _nearest_on_triangle(corners, x, y, z):
 
 
 @parallel_kernel
-def touching_balls(points, normals, own, radius, triangles, bounds, first):
+def touching_balls(points, normals, own, largest, most_alike, triangles, triangle_normals, bounds, first):
     """Radii float64 (N,) of the largest balls inside the mesh that touch it in a point, with centre p - r n.
 
     Shrinking balls (Ma, Bae and Choi, "3D medial axis point approximation using nearest neighbors and the normal
-    field", The Visual Computer 2012): from `radius` down, the ball through the surface point q nearest to its centre,
-    r = |p - q|^2 / (2 n . (p - q)), until no point is inside. `own` (N,): the triangle that p lies on.
+    field", The Visual Computer 2012): from the ball that the inward ray just fits in, at most `largest`, to the ball
+    through the surface point q nearest to its centre, r = |p - q|^2 / (2 n . (p - q)), until no point is inside.
+    Triangles whose normal has a product of more than `most_alike` with n do not count: the small bend to the next facet
+    of a round part is no other side of it. `own` (N,): the triangle that p lies on.
     """
     radii = np.empty(len(points))
     for i in numba.prange(len(points)):
         stack = np.empty(_DEPTH, np.int64)
         px, py, pz = points[i, 0], points[i, 1], points[i, 2]
         nx, ny, nz = normals[i, 0], normals[i, 1], normals[i, 2]
-        r = radius[i]
+        across = _ray_length(px, py, pz, -nx, -ny, -nz, own[i], triangles, bounds, first, stack, np.empty(_DEPTH))
+        r = min(0.5 * across, largest)
         leaf_node = len(first) - 2
         for _ in range(_ROUNDS):
             x, y, z = px - r * nx, py - r * ny, pz - r * nz
@@ -230,7 +233,8 @@ def touching_balls(points, normals, own, radius, triangles, bounds, first):
                     waiting += 2
                     continue
                 for f in range(first[node - leaf_node], first[node - leaf_node + 1]):
-                    if f == own[i]:
+                    alike = nx * triangle_normals[f, 0] + ny * triangle_normals[f, 1] + nz * triangle_normals[f, 2]
+                    if f == own[i] or alike > most_alike:
                         continue
                     tx, ty, tz = _nearest_on_triangle(triangles[f], x, y, z)
                     squared = (tx - x) ** 2 + (ty - y) ** 2 + (tz - z) ** 2

@@ -30,7 +30,7 @@ def _add(histogram, first, rows, columns, row, column, weight):
 
 @kernel
 def _angle(cosine):
-    """Arc cosine, off by less than 7e-5 (Abramowitz and Stegun 1964, 4.4.45), in a tenth of the time of libm's."""
+    """Arc cosine, off by less than 7e-5 (Abramowitz and Stegun 1964, 4.4.45), at a tenth of the cost of libm."""
     x = min(abs(cosine), 1.0)
     angle = math.sqrt(1.0 - x) * (1.5707288 + x * (-0.2121144 + x * (0.0742610 - 0.0187293 * x)))
     return angle if cosine >= 0.0 else math.pi - angle

@@ -36,6 +36,9 @@ class MeshLabelNet(PretrainedModel):
 
     Shape: features (F, 600) -> logits (F, K). What `SurfaceLabelNet` takes beside the features is taken and not used,
     so that the two stand for each other.
+
+    >>> MeshLabelNet(num_labels=4)(torch.rand(10, 600)).shape
+    torch.Size([10, 4])
     """
 
     inputs = "faces"

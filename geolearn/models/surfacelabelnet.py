@@ -34,6 +34,11 @@ class SurfaceLabelNet(PretrainedModel):
     Shape: features (F, 600) of all faces of B meshes, their spectra (`geolearn.ops.face_spectrum`: functions (F, M),
     eigenvalues (B, M), areas (F,)) and the faces of each mesh -> logits (F, K). A part of a mesh's faces may be
     given, such as a random sample; areas are then scaled up by the share that is left out.
+
+    >>> import torch
+    >>> waves, values, areas = torch.rand(10, 6), torch.zeros(2, 6), torch.full((10,), 0.2)
+    >>> SurfaceLabelNet(num_labels=4)(torch.rand(10, 600), waves, values, areas, [5, 5]).shape
+    torch.Size([10, 4])
     """
 
     inputs = "faces"

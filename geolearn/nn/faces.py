@@ -29,6 +29,11 @@ class FaceDiffusion(nn.Module):
         channels: C.
 
     Shape: x (F, C), functions (F, K), eigenvalues (B, K), areas (F,), faces of each of B meshes -> (F, C).
+
+    >>> heat, areas = torch.tensor([[2.0], [0.0]]), torch.tensor([0.5, 0.5])
+    >>> waves, values = torch.tensor([[1.0, 1.0], [1.0, -1.0]]), torch.tensor([[0.0, 1000.0]])  # even, to and fro
+    >>> FaceDiffusion(1)(heat, waves, values, areas, [2]).tolist()
+    [[1.74...], [0.25...]]
     """
 
     def __init__(self, channels: int):
@@ -60,6 +65,10 @@ class FaceBlock(nn.Module):
     Args:
         channels: C.
         dropout: of the result, before it is added.
+
+    >>> waves, values, areas = torch.ones(4, 1), torch.zeros(1, 1), torch.full((4,), 0.25)
+    >>> FaceBlock(8)(torch.rand(4, 8), waves, values, areas, [4]).shape
+    torch.Size([4, 8])
     """
 
     def __init__(self, channels: int, dropout: float = 0.0):
@@ -91,6 +100,11 @@ class Standardise(nn.Module):
     Args:
         features: C.
         limit: how far from the mean a value counts.
+
+    >>> layer = Standardise(2)
+    >>> layer.fit(torch.tensor([[1.0, 7.0], [3.0, 7.0]]))
+    >>> layer(torch.tensor([[2.0, 7.0], [99.0, 8.0]])).tolist()
+    [[0.0, 0.0], [5.0, 0.0]]
     """
 
     mean: Tensor

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 
 from geolearn.ops.face_geometry import face_normals
+from geolearn.ops.welding import weld_vertices
 from geolearn.structures import Mesh
 from geolearn.typing import Float, Int, Tensor
 
@@ -48,12 +49,16 @@ def face_adjacency(mesh: Mesh) -> FaceAdjacency:
     >>> found.pairs.tolist(), round(float(found.edge_length), 3), float(found.dihedral_angle_rad)
     ([[0, 1]], 1.414, 0.0)
     """
-    verts, faces = mesh.verts.detach().double(), mesh.faces
-    if len(faces) == 0:
-        nothing = mesh.verts.new_zeros(0)
-        return FaceAdjacency(faces.new_zeros(0, 2), nothing, nothing)
-    verts, faces = _weld(verts, faces)
+    verts, faces = weld_vertices(mesh.verts.detach().double(), mesh.faces)
+    pairs, length, angle = adjacency_of_welded(verts, faces)
+    return FaceAdjacency(pairs, length.to(mesh.verts.dtype), angle.to(mesh.verts.dtype))
 
+
+def adjacency_of_welded(verts: Float[Tensor, "V 3"], faces: Int[Tensor, "F 3"]) -> FaceAdjacency:
+    """As `face_adjacency` for vertices that are welded already, in their own precision."""
+    if len(faces) == 0:
+        nothing = verts.new_zeros(0)
+        return FaceAdjacency(faces.new_zeros(0, 2), nothing, nothing)
     # A side is one edge of one face; those with the same two ends lie together after sorting.
     ends = torch.stack([faces, faces.roll(-1, 1)], 2).reshape(-1, 2)
     low, high = ends.amin(1), ends.amax(1)
@@ -85,13 +90,7 @@ def face_adjacency(mesh: Mesh) -> FaceAdjacency:
 
     pairs = torch.stack([one // 3, other // 3], 1).sort(1).values
     order = (pairs[:, 0] * len(faces) + pairs[:, 1]).argsort(stable=True)
-    return FaceAdjacency(pairs[order], length[order].to(mesh.verts.dtype), angle[order].to(mesh.verts.dtype))
-
-
-def _weld(verts: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
-    """Vertices of different positions, and the faces over them."""
-    unique, number = torch.unique(verts + 0.0, dim=0, return_inverse=True)
-    return unique, number[faces]
+    return FaceAdjacency(pairs[order], length[order], angle[order])
 
 
 def _in_turn_around_edge(

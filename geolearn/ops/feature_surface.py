@@ -1,42 +1,29 @@
-"""What the features of faces share: a mesh of area 1, its graph of paths, its samples, its heat and its rays."""
+"""What the features of faces share: the surface in a size and a density of its own, and what is computed from it."""
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from geolearn.ops.face_adjacency import FaceAdjacency, face_adjacency
+from geolearn.ops.edge_splitting import split_long_edges
+from geolearn.ops.face_adjacency import FaceAdjacency, adjacency_of_welded
+from geolearn.ops.face_geometry import face_cross
+from geolearn.ops.heat_neighbourhoods import HeatNeighbourhoods
+from geolearn.ops.surface_graph import SurfaceSamples, surface_samples
+from geolearn.ops.welding import weld_vertices
 from geolearn.structures import Mesh
-from geolearn.typing import Array
+from geolearn.typing import Array, Float, Tensor
 
 SCALES = (0.02, 0.035, 0.06, 0.1, 0.17, 0.3, 0.5, 0.8)  # radii of neighbourhoods
-SAMPLES = 512  # points of the surface that stand for all of it, seen from far
-STIFFEST = 20.0  # of the links through which heat flows: faces whose circumcentres nearly meet are almost one
+SAMPLES = 512
+LONGEST_EDGE = 0.07  # about a side of the faces of an even mesh of 500
+MOST_MORE = 10_000  # triangles
 
 
-class Graph(NamedTuple):
-    """Paths along a surface: node k is linked to `neighbour[start[k]:start[k + 1]]`."""
-
-    start: Array
-    neighbour: Array
-    length: Array
-    component: Array
-
-
-class Samples(NamedTuple):
-    """Nodes far from each other, each with the share of the area that lies nearest to it, and paths from them."""
-
-    node: Array
-    points: Array
-    normals: Array
-    weights: Array
-    distance: Array  # float32 (nodes, samples)
-
-
-class RayTree(NamedTuple):
-    """Triangles in the order of a tree of boxes; `place[f]` is where face f is."""
+class Boxes(NamedTuple):
+    """A tree of boxes over the triangles, for rays; `place[f]` is where triangle f stands in `triangles`."""
 
     triangles: Array
     bounds: Array
@@ -46,206 +33,109 @@ class RayTree(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class FeatureSurface:
-    """A mesh of area 1 about its centre, in float64, and what is computed from it once, when it is first asked for.
+    """A mesh made ready for features; functions of features take it in place of the mesh and share its work.
 
-    Families of features take it in place of the mesh, so that they share this work. Lengths are in units of the square
-    root of the mesh's area. A mesh without area is taken as it is.
+    - Vertices at one position are one, unused ones are left out.
+    - Lengths are in units of the square root of the mesh's area, about its centre. A mesh without area keeps its size.
+    - A mesh that is inside out as a whole, with a negative volume about its centre, is turned.
+    - Edges longer than 0.07 are cut (`split_long_edges`), with at most 10,000 triangles more, so that features do not
+      hang on how a flat part is divided into faces. What is computed per triangle is averaged over each face.
+
+    Arrays are float64 on the CPU; all are computed when first asked for.
     """
 
     mesh: Mesh
 
     @cached_property
-    def adjacency(self) -> FaceAdjacency:
-        return face_adjacency(self.mesh)
-
-    @cached_property
-    def _welded(self) -> tuple[Array, Array]:
-        verts = self.mesh.verts.detach().cpu().double().numpy()
-        faces = self.mesh.faces.cpu().numpy()
-        used, inverse = np.unique(verts[faces.reshape(-1)] + 0.0, axis=0, return_inverse=True)
-        faces = inverse.reshape(-1, 3)
+    def _parts(self) -> tuple[Array, Array, Array]:
+        verts, faces = weld_vertices(self.mesh.verts.detach().cpu().double(), self.mesh.faces.cpu())
         if len(faces) == 0:
-            return used, faces
-        used = used - used.mean(0)
-        largest = np.abs(used).max()
-        if largest > 0:
-            used = used / largest
-        area = _areas(used[faces]).sum()
-        return (used / np.sqrt(area), faces) if area > 1e-12 else (used, faces)
+            return verts.numpy(), faces.numpy(), np.zeros(0, np.int64)
+        low, high = verts.amin(0), verts.amax(0)
+        verts = (verts - (low + high) / 2) / torch.clamp((high - low).max(), min=1e-300)
+        cross = face_cross(verts[faces])
+        area = cross.norm(dim=1) / 2
+        if area.sum() > 1e-12:
+            centre = (area[:, None] * verts[faces].mean(1)).sum(0) / area.sum()
+            verts = (verts - centre) / area.sum().sqrt()
+            if float((verts[faces[:, 0]] * cross).sum()) < 0:
+                faces = faces.flip(1)
+        return split_long_edges(verts.numpy(), faces.numpy(), LONGEST_EDGE, most=len(faces) + MOST_MORE)
 
     @property
-    def verts(self) -> Array:
-        """(N, 3) positions that faces use, each once."""
-        return self._welded[0]
+    def verts(self) -> Float[Array, "N 3"]:
+        return self._parts[0]
 
     @property
-    def faces(self) -> Array:
-        """(F, 3) indices into `verts`."""
-        return self._welded[1]
-
-    @cached_property
     def triangles(self) -> Array:
-        return self.verts[self.faces]
+        """(M, 3) indices into `verts`."""
+        return self._parts[1]
 
     @cached_property
-    def centres(self) -> Array:
-        return self.triangles.mean(1)
+    def corners(self) -> Float[Array, "M 3 3"]:
+        return self.verts[self.triangles]
 
     @cached_property
-    def areas(self) -> Array:
-        return _areas(self.triangles)
+    def centres(self) -> Float[Array, "M 3"]:
+        return self.corners.mean(1)
 
     @cached_property
-    def normals(self) -> Array:
-        """(F, 3) unit normals, 0 where a face has no area."""
-        cross = np.cross(self.triangles[:, 1] - self.triangles[:, 0], self.triangles[:, 2] - self.triangles[:, 0])
-        length = np.linalg.norm(cross, axis=1, keepdims=True)
-        return cross / np.where(length > 0, length, 1)
+    def cross(self) -> Float[Array, "M 3"]:
+        """Normals times twice the areas."""
+        return face_cross(torch.from_numpy(self.corners)).numpy()
 
     @cached_property
-    def frames(self) -> Array:
-        """(F, 3, 3), rows: a unit vector along the face, one across it, and the inward normal."""
-        inward = -self.normals
-        side = self.triangles[:, 1] - self.triangles[:, 0]
-        along = side / np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-300)
-        return np.stack([along, np.cross(inward, along), inward], 1)
+    def areas(self) -> Float[Array, " M"]:
+        return np.linalg.norm(self.cross, axis=1) / 2
 
     @cached_property
-    def graph(self) -> Graph:
-        """Vertices linked along edges, and straight across an edge where the two faces, laid flat, allow it."""
-        from scipy import sparse  # late: it takes a while to import
-        from scipy.sparse import csgraph
-
-        count = len(self.verts)
-        ends = np.stack([self.faces, np.roll(self.faces, -1, 1)], 2).reshape(-1, 2)
-        apex = np.roll(self.faces, -2, 1).reshape(-1)
-        low, high = ends.min(1), ends.max(1)
-        real = low < high
-        low, high, apex = low[real], high[real], apex[real]
-        key = low * count + high
-        order = np.argsort(key, kind="stable")
-        low, high, apex, key = low[order], high[order], apex[order], key[order]
-        new = np.ones(len(key), bool)
-        new[1:] = key[1:] != key[:-1]
-        edges = np.stack([low[new], high[new]], 1)
-        edge_length = np.linalg.norm(self.verts[edges[:, 0]] - self.verts[edges[:, 1]], axis=1)
-        second = np.nonzero(~new)[0]
-        across, across_length = self._across(low[second], high[second], apex[second - 1], apex[second])
-        links = np.concatenate([edges, across])
-        length = np.concatenate([edge_length, across_length])
-        start, neighbour, weight = _rows(links, length, count)
-        connected = sparse.csr_array((np.ones(len(neighbour)), neighbour, start), shape=(count, count))
-        component = csgraph.connected_components(connected, directed=False)[1].astype(np.int64)
-        return Graph(start, neighbour, weight, component)
-
-    def _across(self, low: Array, high: Array, one: Array, other: Array) -> tuple[Array, Array]:
-        """Links between the two corners opposite to an edge, of the length of the straight line when laid flat."""
-        origin = self.verts[low]
-        axis = self.verts[high] - origin
-        length = np.linalg.norm(axis, axis=1)
-        axis = axis / length[:, None]
-        x, y = [], []
-        for apex in (one, other):
-            away = self.verts[apex] - origin
-            x.append((away * axis).sum(1))
-            y.append(np.linalg.norm(away - x[-1][:, None] * axis, axis=1))
-        height = y[0] + y[1]
-        crossing = x[0] + (x[1] - x[0]) * y[0] / np.where(height > 0, height, 1)
-        kept = (one != other) & (height > 0) & (crossing > 0) & (crossing < length)
-        return np.stack([one, other], 1)[kept], np.hypot(x[0] - x[1], height)[kept]
+    def normals(self) -> Float[Array, "M 3"]:
+        """Unit length; 0 for a triangle without area."""
+        return self.cross / np.where(self.areas > 0, 2 * self.areas, 1)[:, None]
 
     @cached_property
-    def samples(self) -> Samples:
-        from geolearn.kernels.geodesics import distances_from, farthest_points
-
-        count = min(SAMPLES, len(self.verts))
-        graph = self.graph
-        area = np.zeros(len(self.verts))
-        normals = np.zeros((len(self.verts), 3))
-        for k in range(3):
-            area += np.bincount(self.faces[:, k], self.areas / 3, len(area))
-            for axis in range(3):
-                normals[:, axis] += np.bincount(self.faces[:, k], self.areas * self.normals[:, axis], len(area))
-        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-300)
-        total = area.sum()
-        area = area / total if total > 0 else np.full(len(area), 1 / max(len(area), 1))
-        away = np.linalg.norm(self.verts - area @ self.verts, axis=1)
-        first = int(away.argmax()) if len(away) else 0
-        rows = graph.start, graph.neighbour, graph.length
-        node, owner = farthest_points(first, count, self.verts, graph.component, *rows)
-        distance = distances_from(node, self.verts, graph.component, *rows)
-        weights = np.bincount(owner, area, count)
-        return Samples(node, self.verts[node], normals[node], weights, np.ascontiguousarray(distance.T))
+    def frames(self) -> Float[Array, "M 3 3"]:
+        """Rows: the direction of the first side, one across it in the triangle, and the inward normal."""
+        side = self.corners[:, 1] - self.corners[:, 0]
+        length = np.linalg.norm(side, axis=1, keepdims=True)
+        along = side / np.where(length > 0, length, 1)
+        return np.stack([along, np.cross(-self.normals, along), -self.normals], 1)
 
     @cached_property
-    def rays(self) -> RayTree:
-        from geolearn.kernels.ray_casting import build_tree
+    def adjacency(self) -> FaceAdjacency:
+        """Of the triangles, as float64 tensors."""
+        return adjacency_of_welded(torch.from_numpy(self.verts), torch.from_numpy(self.triangles))
 
-        order, bounds, first = build_tree(self.triangles)
+    @cached_property
+    def heat(self) -> HeatNeighbourhoods:
+        sides = self.corners - np.roll(self.corners, -1, 1)
+        pairs, lengths = self.adjacency.pairs.numpy(), self.adjacency.edge_length.numpy()
+        return HeatNeighbourhoods(self.areas, pairs, lengths, (sides**2).sum((1, 2)))
+
+    @cached_property
+    def samples(self) -> SurfaceSamples:
+        return surface_samples(self.verts, self.triangles, self.cross, SAMPLES)
+
+    @cached_property
+    def boxes(self) -> Boxes:
+        from geolearn.kernels.ray_casting import build_tree  # late: Numba takes a while to import
+
+        order, bounds, first = build_tree(self.corners)
         place = np.empty(len(order), np.int64)
         place[order] = np.arange(len(order))
-        return RayTree(np.ascontiguousarray(self.triangles[order]), bounds, first, place)
+        return Boxes(np.ascontiguousarray(self.corners[order]), bounds, first, place)
 
-    @cached_property
-    def _conductance(self) -> tuple[Array, Array]:
-        """Pairs of faces and how well heat flows between them: edge length over distance of the circumcentres."""
-        pairs = self.adjacency.pairs.cpu().numpy()
-        lengths = self.adjacency.edge_length.cpu().double().numpy() * self._unit
-        area = self.areas
-        if len(pairs) == 0:
-            return pairs, np.zeros(0)
-        sides = np.linalg.norm(self.triangles - np.roll(self.triangles, -1, 1), axis=2)
-        squared = (sides**2).sum(1)
-        # cot of the angle opposite to an edge e: (sum of squared sides - 2 e^2) / (4 area)
-        cot = (squared[pairs] - 2 * lengths[:, None] ** 2) / np.maximum(4 * area[pairs], 1e-300)
-        return pairs, 2 / np.maximum(np.nan_to_num(cot.sum(1), posinf=1e30, neginf=0.0), 2 / STIFFEST)
-
-    @cached_property
-    def _unit(self) -> float:
-        """One unit of length of the mesh in units of this surface."""
-        area = _areas(self.mesh.triangles().detach().cpu().double().numpy()).sum()
-        return 1 / np.sqrt(area) if area > 0 else 1.0
-
-    @cached_property
-    def _heat(self) -> dict[float, Any]:
-        return {}
-
-    def spread(self, amounts: Array, radius: float) -> Array:
-        """Amounts (F, C) of the faces, averaged per area over a neighbourhood of each face: heat after a while."""
-        from scipy import sparse  # late: it takes a while to import
-        from scipy.sparse.linalg import splu
-
-        pairs, flow = self._conductance
-        count = len(self.faces)
-        mass = self.areas + 1e-9 / max(count, 1)
-        if radius not in self._heat:
-            one, other = pairs.T
-            rows, columns = np.concatenate([one, other, one, other]), np.concatenate([other, one, one, other])
-            laplacian = sparse.coo_array((np.concatenate([-flow, -flow, flow, flow]), (rows, columns)), (count, count))
-            matrix = (sparse.diags_array(mass) + radius**2 / 16 * laplacian).tocsc()
-            options = {"SymmetricMode": True}
-            self._heat[radius] = splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
-        solve = self._heat[radius].solve
-        return solve(mass[:, None] * solve(np.ascontiguousarray(amounts, np.float64)))
+    def per_face(self, values: Float[Array, "M C"]) -> Float[Tensor, "F C"]:
+        """Values of triangles, averaged by area over the faces of the mesh, float32 on its device."""
+        parent = self._parts[2]
+        if len(parent) > len(self.mesh.faces):
+            first = np.searchsorted(parent, np.arange(len(self.mesh.faces)))
+            weights = self.areas + 1e-30
+            weights = weights / np.add.reduceat(weights, first)[parent]
+            values = np.add.reduceat(values * weights[:, None], first)
+        return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(self.mesh.device)
 
 
-def _areas(triangles: Array) -> Array:
-    cross = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
-    return np.linalg.norm(cross, axis=1) / 2
-
-
-def _rows(links: Array, length: Array, count: int) -> tuple[Array, Array, Array]:
-    one = np.concatenate([links[:, 0], links[:, 1]])
-    other = np.concatenate([links[:, 1], links[:, 0]])
-    length = np.concatenate([length, length])
-    order = np.lexsort((other, one))
-    start = np.concatenate([[0], np.cumsum(np.bincount(one, minlength=count))])
-    return start.astype(np.int64), other[order].astype(np.int64), length[order].astype(np.float32)
-
-
-def surface_of(mesh: Mesh | FeatureSurface) -> FeatureSurface:
+def as_feature_surface(mesh: Mesh | FeatureSurface) -> FeatureSurface:
+    """A surface made ready for features, once."""
     return mesh if isinstance(mesh, FeatureSurface) else FeatureSurface(mesh)
-
-
-def to_features(values: Array, mesh: Mesh) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(mesh.device)

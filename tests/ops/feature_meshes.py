@@ -4,6 +4,7 @@ import numpy as np
 import torch
 import trimesh
 
+from geolearn.ops import face_areas
 from geolearn.structures import Mesh
 
 
@@ -26,20 +27,25 @@ def flat_square(cells: int, lift: float = 0.0) -> Mesh:
     x, y = np.meshgrid(at, at, indexing="ij")
     verts = np.stack([x, y, np.zeros_like(x)], -1).reshape(-1, 3) / cells + [0, 0, lift]
     i, j = (value.reshape(-1) for value in np.meshgrid(at[:-1], at[:-1], indexing="ij"))
-    a, b, c, d = (
-        i * (cells + 1) + j,
-        (i + 1) * (cells + 1) + j,
-        (i + 1) * (cells + 1) + j + 1,
-        i * (cells + 1) + j + 1,
-    )
+    a, b = i * (cells + 1) + j, (i + 1) * (cells + 1) + j
+    c, d = b + 1, a + 1
     even = ((i + j) % 2 == 0)[:, None]
     first = np.where(even, np.stack([a, b, c], 1), np.stack([a, b, d], 1))
     second = np.where(even, np.stack([a, c, d], 1), np.stack([b, c, d], 1))
     return Mesh(torch.tensor(verts).float(), torch.tensor(np.concatenate([first, second])))
 
 
+def bent_plate(cells: int, height: float) -> tuple[Mesh, int]:
+    """Two unit squares, one below the other, with a bump or a dent in the upper one, and the face in its middle."""
+    upper, lower = flat_square(cells, lift=0.5), flat_square(cells)
+    away = (upper.verts[:, :2] - 0.5).square().sum(1)
+    verts = upper.verts + height * torch.exp(-away / 0.01)[:, None] * torch.tensor([0.0, 0, 1])
+    middle = int((upper.triangles().mean(1)[:, :2] - 0.5).square().sum(1).argmin())
+    return join(Mesh(verts, upper.faces), Mesh(lower.verts, lower.faces.flip(1))), middle
+
+
 def soup(seed: int, verts: int = 9, faces: int = 24) -> Mesh:
-    """A broken mesh: boundaries, crowded edges, faces twice or without area, parts apart, unused and equal vertices."""
+    """A broken mesh: boundaries, crowded edges, faces twice or without area, parts apart, unused or equal vertices."""
     rng = np.random.default_rng(seed)
     places = rng.integers(-2, 3, (verts, 3)) * rng.choice([1.0, 0.37])
     places[: verts // 3] += 20 * rng.integers(0, 2)
@@ -54,8 +60,4 @@ def join(*meshes: Mesh) -> Mesh:
 
 def side(mesh: Mesh) -> float:
     """The square root of the area: the unit of length of features."""
-    corners = mesh.triangles().double()
-    return (
-        float(torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]).norm(dim=1).sum() / 2)
-        ** 0.5
-    )
+    return float(face_areas(mesh.triangles().double()).sum()) ** 0.5

@@ -1,0 +1,73 @@
+"""Averages over the neighbourhoods of faces, of any radius at the cost of none: heat that flows along the surface."""
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import SuperLU, splu
+
+from geolearn.typing import Array, Float, Int
+
+STIFFEST = 20.0  # flow between two faces over the difference of their heat
+STEPS = 2
+
+
+class HeatNeighbourhoods:
+    """Heat on the faces of a mesh, each as much as it has area, after it flowed for a while into the neighbours.
+
+    Heat u that starts as an amount q in every face is, after a time t, the solution of implicit steps of length t / 2,
+
+        (A + t / 2 L) u_1 = q,    (A + t / 2 L) u_2 = A u_1,
+
+    with the areas A and the flow L between faces that share an edge, its length over the distance between the
+    circumcentres of the two faces laid flat: 2 / (cot a + cot b) with the angles a, b opposite to the edge. That is the
+    Laplacian of the dual mesh (Hirani, "Discrete exterior calculus", 2003; Crane et al., "Digital geometry processing
+    with discrete exterior calculus", 2013, section 6), with flows held between 0 and 20 where circumcentres meet or
+    change sides. So u is q averaged per area with weights >= 0 that sum to 1 and that depend on the surface between the
+    faces and not on their number; none reach another component.
+
+    The weights of a face of a plane have the mean squared distance 4 t. A disc of radius r has r^2 / 2, so the
+    neighbourhood of radius r is that of t = r^2 / 8. The cost does not grow with r: N faces make a sparse matrix, which
+    is factored once per radius, with some 20 N numbers in the factor at most sizes.
+
+    Args:
+        areas: of the faces, >= 0.
+        pairs: faces that share an edge.
+        edge_lengths: of these edges.
+        squared_sides: sum of the squared lengths of the three sides of each face.
+    """
+
+    def __init__(
+        self,
+        areas: Float[Array, " F"],
+        pairs: Int[Array, "E 2"],
+        edge_lengths: Float[Array, " E"],
+        squared_sides: Float[Array, " F"],
+    ) -> None:
+        count, total = len(areas), areas.sum()
+        # A face without area takes on what is around it.
+        self._mass = areas + 1e-9 * total / count if total > 0 else np.full(count, 1 / max(count, 1))
+        # cot of the angle opposite to a side e: (sum of the squared sides - 2 e^2) / (4 area)
+        cotangents = (squared_sides[pairs] - 2 * edge_lengths[:, None] ** 2) / (4 * self._mass[pairs])
+        flow = 2 / np.maximum(cotangents.sum(1), 2 / STIFFEST)
+        one, other = pairs.T
+        values = np.concatenate([-flow, -flow, flow, flow])
+        places = np.concatenate([one, other, one, other]), np.concatenate([other, one, one, other])
+        self._laplacian = sparse.coo_array((values, places), shape=(count, count)).tocsc()
+        self._factors: dict[float, SuperLU] = {}
+
+    def average(self, values: Float[Array, "F C"], radius: float) -> Float[Array, "F C"]:
+        """The mean of values per area around every face, within about `radius` > 0."""
+        return self.per_area(self._mass[:, None] * values, radius)
+
+    def per_area(self, amounts: Float[Array, "F C"], radius: float) -> Float[Array, "F C"]:
+        """Amounts, of each face as a whole, per area around every face, within about `radius` > 0."""
+        if len(self._mass) == 0:
+            return np.zeros(amounts.shape)
+        if radius not in self._factors:
+            matrix = sparse.diags_array(self._mass) + radius**2 / 8 / STEPS * self._laplacian
+            self._factors[radius] = splu(
+                matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
+            )
+        heat = self._factors[radius].solve(np.ascontiguousarray(amounts, np.float64))
+        for _ in range(STEPS - 1):
+            heat = self._factors[radius].solve(self._mass[:, None] * heat)
+        return heat
