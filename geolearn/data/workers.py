@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from geolearn._optional import require
-from geolearn.errors import DatasetError, GeolearnError, InvalidInputError
+from geolearn.errors import DatasetError, GeolearnError, InvalidInputError, MissingDependencyError
 from geolearn.progress import track
 
 Task = TypeVar("Task")
@@ -44,6 +44,7 @@ class Workers:
 
         Raises:
             DatasetError: some task raised a GeolearnError; names each.
+            MissingDependencyError: at the first task that needs a package which is not there.
         """
         results: dict[int, Any] = {}
         failures: dict[int, str] = {}
@@ -94,5 +95,7 @@ class Workers:
 def _attempt(function: Callable[[Any], Any], number: int, task: Any) -> tuple[int, Any, str | None]:
     try:
         return number, function(task), None
+    except MissingDependencyError:  # no fault of the task: it would be the same for all
+        raise
     except GeolearnError as error:
         return number, None, str(error)

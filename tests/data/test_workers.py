@@ -49,6 +49,15 @@ def test_a_bug_is_not_taken_for_a_bad_file():
         Workers().map(broken, [0], "bugs")
 
 
+@pytest.mark.parametrize("workers", [Workers(), Workers(2, "threading")])
+def test_a_missing_package_is_said_once(workers):
+    def task(number: int) -> int:
+        raise MissingDependencyError("this needs the package 'nowhere'")
+
+    with pytest.raises(MissingDependencyError, match=r"^this needs the package 'nowhere'$"):
+        workers.map(task, [0, 1, 2], "files")
+
+
 def test_lines_count_on_the_error_stream(capsys, monkeypatch):
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
     assert Workers(progress=True).map(square, [1, 2, 3], "squaring numbers") == [1, 4, 9]

@@ -11,7 +11,7 @@ from geolearn.data.packed.columns import pack
 from geolearn.data.prepared.arrays import read_arrays, write_arrays
 from geolearn.data.prepared.index import Entry, Index, repeated_samples
 from geolearn.data.workers import Workers
-from geolearn.errors import DatasetError, GeolearnError
+from geolearn.errors import DatasetError, GeolearnError, MissingDependencyError
 from geolearn.typing import Array, Bool, Int
 
 FILES_PER_TASK = 120
@@ -74,6 +74,8 @@ def convert_grid_block(task: GridTask) -> None:
     for source in task.sources:
         try:
             grid = load_voxels(source)
+        except MissingDependencyError:
+            raise
         except GeolearnError as error:
             bad.append(str(error))
             continue

@@ -12,7 +12,7 @@ from geolearn.data.manifest import Manifest
 from geolearn.data.prepared.index import Entry, Index, repeated_samples
 from geolearn.data.prepared.pixels import read_pixels, write_pixels
 from geolearn.data.workers import Workers
-from geolearn.errors import DatasetError, GeolearnError
+from geolearn.errors import DatasetError, GeolearnError, MissingDependencyError
 from geolearn.typing import Tensor, UInt8
 
 PIXELS = "views.npy"
@@ -76,6 +76,8 @@ class ReadViews:
         for view, file in enumerate(task.files):
             try:
                 image = read_image(file)
+            except MissingDependencyError:
+                raise
             except (GeolearnError, FileNotFoundError) as error:
                 wrong.append(str(error))
                 continue
