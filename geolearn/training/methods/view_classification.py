@@ -88,10 +88,10 @@ class ViewClassification(Classification[ViewRecipe]):
 
     def load(self, data: Collection, split: str, *, training: bool = False) -> PackedViews:
         views = cast(PackedViews, super().load(data, split))
+        if not (training and self.recipe.more):
+            return views
         self._own = len(views)
-        if training and self.recipe.more:
-            return join_splits(views, load_more_shapes(self.recipe.more))
-        return views
+        return join_splits(views, load_more_shapes(self.recipe.more))
 
     def prepare(self, net: nn.Module, split: Any, *, training: bool = False) -> PackedViews:
         """Where the recipe freezes stages, what they make of every view, plain and mirrored, in place of pictures."""
