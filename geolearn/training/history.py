@@ -1,13 +1,17 @@
-"""metrics.csv: one row per finished epoch, and curves.png beside it, up to date while the training runs."""
+"""metrics.csv: one row per finished epoch, and curves.png beside it, drawn anew every ten seconds and at the end."""
 
 import csv
 import io
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import lightning.pytorch as pl
 
 from geolearn.reports.files import write_text
 from geolearn.reports.plots import plot_curves
+
+SECONDS_BETWEEN_DRAWINGS = 10.0
 
 
 class History(pl.Callback):
@@ -20,22 +24,33 @@ class History(pl.Callback):
     def __init__(self, folder: Path):
         self.path = folder / "metrics.csv"
         self.curves = folder / "curves.png"
+        self._drawn = -SECONDS_BETWEEN_DRAWINGS
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        figures = trainer.callback_metrics  # asked for by every process: they are reduced over all
         if not trainer.is_global_zero:
             return
         epoch = trainer.current_epoch
         rows = [row for row in read_rows(self.path) if row["epoch"] < epoch]
-        rows.append({"epoch": epoch, **{name: float(value) for name, value in trainer.callback_metrics.items()}})
+        rows.append({"epoch": epoch, **{name: float(value) for name, value in figures.items()}})
         names = list(dict.fromkeys(name for row in rows for name in row))
         text = io.StringIO()
         writer = csv.DictWriter(text, names, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         write_text(self.path, text.getvalue())
-        figures = [name for name in names if name != "epoch"]
+        if time.monotonic() - self._drawn >= SECONDS_BETWEEN_DRAWINGS:
+            self._draw(rows)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.is_global_zero:
+            self._draw(read_rows(self.path))
+
+    def _draw(self, rows: Sequence[Mapping[str, int | float]]) -> None:
+        self._drawn = time.monotonic()
+        names = dict.fromkeys(name for row in rows for name in row if name != "epoch")
         plot_curves(
-            {name: [(int(row["epoch"]), row[name]) for row in rows if name in row] for name in figures}, self.curves
+            {name: [(int(row["epoch"]), row[name]) for row in rows if name in row] for name in names}, self.curves
         )
 
 

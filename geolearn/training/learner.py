@@ -70,15 +70,12 @@ class Learner(pl.LightningModule):
         moment = self.moment
         logged = self.method.step(self.net, batch, self._optimisers(), moment)
         for name, value in logged.items():
-            self.log(
-                name, value, prog_bar=name == "loss", on_step=False, on_epoch=True, batch_size=len(batch.keys),
-                sync_dist=True,
-            )  # fmt: skip
+            self.log(name, value, on_step=False, on_epoch=True, batch_size=len(batch.keys), sync_dist=True)
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         self.method.validate(self.net, batch, dict(self.meters.items()))  # type: ignore[arg-type]
-        for number, (name, meter) in enumerate(self.meters.items()):
-            self.log(f"val_{name}", meter, prog_bar=number == 0, on_epoch=True, batch_size=len(batch.keys))  # type: ignore[arg-type]
+        for name, meter in self.meters.items():
+            self.log(f"val_{name}", meter, on_epoch=True, batch_size=len(batch.keys))  # type: ignore[arg-type]
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         clip = next((each.clip for each in self._descents if each.optimiser is optimizer), 0.0)

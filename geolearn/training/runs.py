@@ -11,6 +11,7 @@ result.json        validation figures, time, throughput
 
 import dataclasses
 import json
+import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from geolearn.data import Collection, NamedCollection, Packed
+from geolearn.data import Batches, Collection, NamedCollection, Packed
 from geolearn.errors import CheckpointError, InvalidInputError
 from geolearn.models import save_model
 from geolearn.reports.environment import describe_environment
@@ -32,6 +33,7 @@ from geolearn.training.history import History
 from geolearn.training.learner import Learner
 from geolearn.training.method import METHODS, Method
 from geolearn.training.recipes import Recipe, change_fields, find_recipe
+from geolearn.training.training_progress import TrainingProgress
 
 
 @dataclass(frozen=True)
@@ -119,10 +121,8 @@ def train(
     learner = Learner(method, net, len(alone), seed=run.seed)
     trainer = _trainer(run, learner, folder, progress)
     started = time.perf_counter()
-    trainer.fit(learner, batches, validation, ckpt_path=checkpoint, weights_only=True)
+    _fit(trainer, learner, batches, validation, checkpoint)
     seconds = time.perf_counter() - started
-    if trainer.interrupted:
-        raise KeyboardInterrupt
     method.finish(net)
     result = {
         "validation": {name: float(value) for name, value in trainer.callback_metrics.items()},
@@ -135,6 +135,18 @@ def train(
         save_model(net, folder / "model.safetensors", **_notes(run, split))  # type: ignore[arg-type]
         write_json(folder / "result.json", result)
     return result
+
+
+def _fit(trainer: pl.Trainer, learner: Learner, batches: Batches, validation: Any, checkpoint: Path | None) -> None:
+    """Ctrl-C raises KeyboardInterrupt: Lightning would end the process, deaf to any further one."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(learner, batches, validation, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit:
+        if not trainer.interrupted:
+            raise
+        signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from None
 
 
 def _notes(run: Run, split: Packed) -> dict[str, Any]:
@@ -157,13 +169,14 @@ def _notes(run: Run, split: Packed) -> dict[str, Any]:
 _SHARED = {False: "ddp", True: "ddp_find_unused_parameters_true"}
 
 
-class _ProgressBar(RichProgressBar):
-    """Lightning's, without the logger's version number."""
+class SaveEveryEpoch(Checkpoint):
+    """The state after the last finished epoch, in place of the one before. Lightning calls checkpoints last of all."""
 
-    def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
-        metrics = super().get_metrics(trainer, pl_module)
-        metrics.pop("v_num", None)
-        return metrics
+    def __init__(self, path: Path):
+        self.path = path
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        trainer.save_checkpoint(self.path)
 
 
 def _check(run: Run, folder: Path, resume: bool) -> Path | None:
@@ -196,10 +209,10 @@ def _trainer(run: Run, learner: Learner, folder: Path, progress: bool) -> pl.Tra
     several = len(learner.phases) > 1 or any(len(phase.descents) > 1 for phase in learner.phases)
     callbacks: list[pl.Callback] = [
         History(folder),
-        ModelCheckpoint(folder / "checkpoints", save_last=True, save_top_k=0, every_n_epochs=1),
+        SaveEveryEpoch(folder / "checkpoints" / "last.ckpt"),
     ]
     if progress:
-        callbacks.append(_ProgressBar())
+        callbacks.append(TrainingProgress(f"training {run.model}/{run.recipe_name}"))
     if run.recipe.ema_decay:
         callbacks.append(RunningAverage(run.recipe.ema_decay))
     return pl.Trainer(
@@ -213,7 +226,7 @@ def _trainer(run: Run, learner: Learner, folder: Path, progress: bool) -> pl.Tra
         logger=TensorBoardLogger(folder / "tensorboard", name="", version=""),
         limit_val_batches=None if run.validation else 0,
         use_distributed_sampler=False,  # our loaders shard by rank themselves
-        enable_progress_bar=progress,
+        enable_progress_bar=False,  # ours, which writes lines where there is no terminal
         enable_model_summary=False,
         log_every_n_steps=1,
         deterministic=True,

@@ -236,6 +236,7 @@ class TestEveryMethod:
         assert child.poll() is None, child.stderr.read().decode()
         child.send_signal(signal.SIGKILL)
         child.communicate()
+        assert (folder / "checkpoints" / "last.ckpt").is_file(), "it would start anew, and end at the same bits as well"
         train(run_of(name), folder, data=collection(name), resume=True, progress=False)
         expected, got = load_file(whole / "model.safetensors"), load_file(folder / "model.safetensors")
         assert all(torch.equal(expected[key], got[key]) for key in expected)

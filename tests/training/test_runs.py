@@ -87,6 +87,7 @@ def test_a_killed_run_resumes_and_ends_where_an_uninterrupted_one_ends(whole, tm
     child.send_signal(signal.SIGKILL)
     child.communicate()
 
+    assert torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 0  # of 0 to 3
     train(RUN, folder, data=data(), resume=True, progress=False)
     expected, got = load_file(whole[0] / "model.safetensors"), load_file(folder / "model.safetensors")
     assert all(torch.equal(expected[key], got[key]) for key in expected)

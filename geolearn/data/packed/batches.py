@@ -95,12 +95,16 @@ class Batches:
         self._epoch, self._done, self._resume = state["epoch"], state["done"], True
 
     def __iter__(self) -> Iterator[Batch]:
+        """The next pass; which epoch that is is settled when its first batch is asked for.
+
+        A trainer that resumes makes the iterator before it says `set_epoch`.
+        """
         if self._done >= len(self):  # the last pass was consumed to its end, whether or not it was asked for more
             self._epoch, self._done = self._epoch + 1, 0
         if not self._resume:
             self._done = 0
         self._resume = False
-        return self._pass(self._epoch, self._done)
+        yield from self._pass(self._epoch, self._done)
 
     def _pass(self, epoch: int, first: int) -> Iterator[Batch]:
         generator = torch.Generator().manual_seed(_epoch_seed(self.seed, epoch))

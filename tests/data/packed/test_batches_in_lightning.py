@@ -34,8 +34,9 @@ class Recorder(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), 0.1)
 
 
-def fit(model: Recorder, folder: Path, resume: Path | None = None) -> None:
-    every = pl.callbacks.ModelCheckpoint(folder, filename="{step}", every_n_train_steps=1, save_top_k=-1)
+def fit(model: Recorder, folder: Path, resume: Path | None = None, *, by_epoch: bool = False) -> None:
+    often = {"every_n_epochs": 1} if by_epoch else {"every_n_train_steps": 1}
+    every = pl.callbacks.ModelCheckpoint(folder, filename="{step}", save_top_k=-1, **often)
     trainer = pl.Trainer(
         max_epochs=3,
         accelerator="cpu",
@@ -63,3 +64,20 @@ def test_a_resumed_training_sees_what_it_would_have_seen(step, tmp_path):
     fit(resumed, tmp_path / "resumed", tmp_path / "straight" / f"step={step}.ckpt")
     assert resumed.seen == straight.seen[step:]
     assert torch.equal(resumed.weight, straight.weight)
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_training_resumed_between_epochs_sees_what_it_would_have_seen(epochs, tmp_path):
+    straight, resumed, batches = Recorder(), Recorder(), len(loader())
+    fit(straight, tmp_path / "straight", by_epoch=True)
+    fit(resumed, tmp_path / "resumed", tmp_path / "straight" / f"step={epochs * batches}.ckpt", by_epoch=True)
+    assert resumed.seen == straight.seen[epochs * batches :]
+    assert torch.equal(resumed.weight, straight.weight)
+
+
+def test_the_epoch_may_be_said_after_the_iterator_is_made():
+    plain, resumed = loader(), loader()
+    passes = [[batch.keys for batch in plain] for _ in range(3)]
+    iterator = iter(resumed)
+    resumed.set_epoch(2)
+    assert [batch.keys for batch in iterator] == passes[2]
