@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 VENV ?= .venv
 BASE_PYTHON ?= python3
+JOBS ?= auto
 CACHE ?= $(HOME)/.cache/geolearn
 BIN := $(VENV)/bin
 # uv installs the lock ten times faster than pip.
@@ -23,8 +24,9 @@ help: ## list the targets
 demo: env ## set up, then run the main job on the built-in shapes and write a report
 	$(BIN)/geolearn demo -o out/demo
 
+# A process per core, each on one thread; tests of threads set their own number. JOBS=1 runs them one after the other.
 test: env ## set up, then run the test-suite
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8 --dist worksteal
 
 test-slow: env ## the long tests: full fuzz runs, whole archives, long trainings
 	$(BIN)/python -m pytest -m slow

@@ -60,7 +60,15 @@ EXTRAS = {
     "scatter": ["torch-scatter>=2.1"],
     # Spreading dataset preparation over machines; either package alone is enough.
     "cluster": ["distributed>=2024.1", "ray>=2.9"],
-    "dev": ["pytest>=8", "hypothesis>=6.100", "ruff>=0.6", "pyright>=1.1.380", "beartype>=0.19", "embreex>=2.17"],
+    "dev": [
+        "pytest>=8",
+        "pytest-xdist>=3.6",
+        "hypothesis>=6.100",
+        "ruff>=0.6",
+        "pyright>=1.1.380",
+        "beartype>=0.19",
+        "embreex>=2.17",
+    ],
 }
 EXTRAS["train"] += EXTRAS["data"]
 # Everything that installs as a wheel and needs nothing of the system, and that one machine has a use for.

@@ -25,11 +25,12 @@ CORE: dict[str, set[str]] = {
     "nn": set(),
     "losses": set(),
     "render": {"data", "render"},
-    "models": {"backbones"},
+    "models": {"backbones", "data"},
     "contracts": {"backbones", "data"},
     "data": {"data"},
 }
 TESTS = Path(__file__).resolve().parent
+NOT_CORE = {TESTS / "contracts" / "test_methods.py"}  # of the training room
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,7 +40,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     if not config.getoption("--core") or TESTS not in collection_path.parents:
         return None
-    return True if collection_path.relative_to(TESTS).parts[0] not in {*CORE, "conftest.py"} else None
+    elsewhere = collection_path.relative_to(TESTS).parts[0] not in {*CORE, "conftest.py"}
+    return True if elsewhere or collection_path in NOT_CORE else None
 
 
 @pytest.hookimpl(wrapper=True)
