@@ -17,7 +17,7 @@ from geolearn.io.meshes import load_mesh
 from geolearn.io.ply_header import parse_header
 from geolearn.typing import Array, Float, PathLike, Tensor
 
-_OBJ_VERTEX = re.compile(rb"(?m)^([ \t]*v[ \t]+)(\S+)([ \t]+)(\S+)([ \t]+)([^\s#]+)")
+_OBJ_VERTEX = re.compile(rb"(?m)^([ \t]*v[ \t]+)([^\s\\]+)([ \t]+)([^\s\\]+)([ \t]+)([^\s#\\]+)")
 _THREE = re.compile(rb"([ \t]*)(\S+)([ \t]+)(\S+)([ \t]+)([^\s#]+)")
 _OFF_HEADER = re.compile(rb"\s*(?:ST)?C?N?OFF|off", re.IGNORECASE)
 
@@ -36,6 +36,19 @@ def save_moved(source: PathLike, path: PathLike, verts: Float[Tensor, "V 3"]) ->
         InvalidInputError: another format than OBJ, OFF and PLY, two formats, or another number of vertices.
         MeshFormatError: `source` is damaged, or written in a way that only `load_mesh` follows (joined lines in an OBJ,
             a PLY whose vertices do not come first or hold lists); the message says so.
+
+    >>> import tempfile, torch
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "a.obj").write_text("v 0 0 0\\nv 1 0 0\\nv 0 1 0\\nvt 0 0\\nusemtl wood\\nf 1/1 2/1 3/1\\n")
+    >>> save_moved(folder / "a.obj", folder / "b.obj", torch.tensor([[0.0, 0, 0], [2, 0, 0], [0, 1, 0]]))
+    >>> print((folder / "b.obj").read_text())
+    v 0 0 0
+    v 2 0 0
+    v 0 1 0
+    vt 0 0
+    usemtl wood
+    f 1/1 2/1 3/1
+    <BLANKLINE>
     """
     source, path = Path(source), Path(path)
     kind = source.suffix.lower()

@@ -156,6 +156,9 @@ class TestRefusals:
         joined = written(tmp_path, "obj", b"v 0 0 0\nv 1 \\\n0 0\nv 0 1 0\nf 1 2 3\n")
         with pytest.raises(MeshFormatError, match=r"2 lines of vertices for 3 vertices.*another format"):
             save_moved(joined, tmp_path / "out.obj", torch.zeros(3, 3))
+        joined = written(tmp_path, "obj", b"v 0 0 0\nv 1 0 \\\n0\nv 0 1 0\nf 1 2 3\n")
+        with pytest.raises(MeshFormatError, match=r"2 lines of vertices for 3 vertices"):
+            save_moved(joined, tmp_path / "out.obj", torch.ones(3, 3))
         first = PLY.replace(b"property uchar red", b"property list uchar uchar red").replace(b"\n7 ", b"\n1 7 ")
         first = first.replace(b"\n8 ", b"\n1 8 ").replace(b"\n9 ", b"\n1 9 ").replace(b"\n10 ", b"\n1 10 ")
         with pytest.raises(MeshFormatError, match="its first element is not the vertices, or they hold lists"):
