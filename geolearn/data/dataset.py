@@ -76,7 +76,7 @@ class ShapeDataset(Dataset[Sample]):
         self.representation, self.target = representation, target
         self.facts: dict[str, Any] = {}
         if self.manifest.kind == "generated":
-            aligned = protocol == "aligned"
+            aligned = protocol == "aligned" or "aligned" not in self.manifest.protocols  # where there is no choice
             source, splits = ProceduralSource(seed, aligned), self._generated(split, count)
             digest = procedural_digest(self.manifest) + (" aligned" if aligned else "")  # their keys are the same
         else:
@@ -158,7 +158,7 @@ class ShapeDataset(Dataset[Sample]):
         sizes = {name: counts.count for name, counts in self.manifest.splits.items()}
         if count is not None:
             sizes[split] = count
-        return {name: procedural_entries(name, size, self.seed) for name, size in sizes.items()}
+        return {name: procedural_entries(name, size, self.seed, self.classes) for name, size in sizes.items()}
 
 
 def _prepared_source(kind: str, folder: Path, index: Index) -> Source:

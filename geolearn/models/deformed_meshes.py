@@ -11,7 +11,6 @@ from geolearn.ops.foldover import Foldover
 from geolearn.structures import Mesh, VoxelGrid
 from geolearn.typing import Float, Tensor
 
-PADDING = 4  # cells on every side, as in the training data
 PREVENTIONS = ("none", "damp", "integrate")
 
 
@@ -25,6 +24,12 @@ class DeformedMesh:
         grid: the voxelized shape, in whose cells the flow lies.
         foldover: of the flow, in cells of the lattice that touch the shape.
         unprevented: the same before anything was done about it.
+
+    >>> import trimesh
+    >>> net = DeformationFlowNet(2, 16, widths=(4, 8)).eval()
+    >>> found = deform_mesh(net, Mesh.from_trimesh(trimesh.creation.box()), torch.tensor([0.0, 0.0]))
+    >>> found.foldover.share, found.foldover.lowest
+    (0.0, 1.0)
     """
 
     mesh: Mesh
@@ -57,6 +62,12 @@ def deform_mesh(
     Raises:
         UnknownNameError: another `prevent` or `mode`.
         InvalidInputError: another number of amounts, amounts that are not finite, or a mesh without faces.
+
+    >>> import trimesh
+    >>> box, net = Mesh.from_trimesh(trimesh.creation.box()), DeformationFlowNet(2, 16, widths=(4, 8)).eval()
+    >>> moved = deform_mesh(net, box, torch.tensor([0.4, 0.0])).mesh
+    >>> moved.faces is box.faces, moved.verts.shape
+    (True, torch.Size([8, 3]))
     """
     if prevent not in PREVENTIONS:
         raise unknown_name("prevention of foldover", prevent, PREVENTIONS)
@@ -85,6 +96,13 @@ def attribute_motions(
 
     Raises:
         InvalidInputError: a network whose flow is not linear in the intention, or a mesh without faces.
+
+    >>> import trimesh
+    >>> box, net = Mesh.from_trimesh(trimesh.creation.box()), DeformationFlowNet(2, 16, widths=(4, 8)).eval()
+    >>> motion = attribute_motions(net, box, [1])[0]
+    >>> again = deform_mesh(net, box, torch.tensor([0.0, 0.3])).mesh.verts
+    >>> torch.allclose(box.verts + 0.3 * motion, again, atol=1e-6)
+    True
     """
     grid = voxelize_shape(net, mesh)
     with torch.inference_mode():
@@ -94,5 +112,5 @@ def attribute_motions(
 
 
 def voxelize_shape(net: DeformationFlowNet, mesh: Mesh) -> VoxelGrid:
-    """The mesh as the network sees it: solid, the longest side R - 2 * 4 cells."""
-    return voxelize(mesh, net.resolution, padding=PADDING)
+    """The mesh as the network sees it: solid, the longest side R - 2 * padding cells."""
+    return voxelize(mesh, net.resolution, padding=net.padding)

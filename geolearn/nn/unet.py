@@ -88,11 +88,8 @@ class _UNet(nn.Module):
     def features(self, x: Float[Tensor, "B C *S"], condition: Float[Tensor, "B K"] | None = None) -> Tensor:
         """What the last convolution sees: (B, widths[0], ...) at full resolution."""
         self._check(x, condition)
-        track = None if self.start is None else F.selu(self.start(_mean(x)))
-        levels = []
-        for level in self.down:
-            x, track = _through(level, x, track)
-            levels.append(x)
+        levels, track = self._encode(x)
+        x = levels[-1]
         if condition is not None:
             scale, shift = self.mix(condition).chunk(2, dim=1)
             x, track = _through(self.mixed, x * (1 + _over(scale, x)) + _over(shift, x), track)
@@ -101,7 +98,21 @@ class _UNet(nn.Module):
             x, track = _through(level, torch.cat([x, fine], 1) if self.skip else x, track)
         return x
 
-    def _check(self, x: Tensor, condition: Tensor | None) -> None:
+    def code(self, x: Float[Tensor, "B C *S"]) -> Float[Tensor, "B D"]:
+        """What the encoder makes of x: the means of the coarsest level's channels, D = widths[-1]."""
+        self._check(x, None, whole=False)
+        return _mean(self._encode(x)[0][-1])
+
+    def _encode(self, x: Tensor) -> tuple[list[Tensor], Tensor | None]:
+        """The features of every level, finest first, and the track after the last."""
+        track = None if self.start is None else F.selu(self.start(_mean(x)))
+        levels = []
+        for level in self.down:
+            x, track = _through(level, x, track)
+            levels.append(x)
+        return levels, track
+
+    def _check(self, x: Tensor, condition: Tensor | None, *, whole: bool = True) -> None:
         axes, factor = self.axes, self.factor
         if x.ndim != axes + 2 or x.shape[1] != self.in_channels:
             raise InvalidInputError(f"x: expected (B, {self.in_channels}, and {axes} axes), got {tuple(x.shape)}")
@@ -109,7 +120,7 @@ class _UNet(nn.Module):
             raise InvalidInputError(
                 f"x: expected sizes divisible by {factor}, got {tuple(x.shape[2:])}; pad it, or use fewer widths"
             )
-        size = self.condition_size
+        size = self.condition_size if whole else 0
         if (condition is None) != (size == 0) or (condition is not None and condition.shape != (len(x), size)):
             expected = f"({len(x)}, {size})" if size else "none, as condition_size is 0"
             got = "none" if condition is None else tuple(condition.shape)

@@ -38,6 +38,11 @@ def lattice_jacobian(flow: Float[Tensor, "3 R R R"], voxel_size: float) -> Float
 
     Raises:
         InvalidInputError: fewer than 2 cells, or sizes that differ.
+
+    >>> flow = torch.zeros(3, 2, 2, 2)
+    >>> flow[2, :, :, 1] = 0.5                      # the upper nodes go up by half a cell
+    >>> lattice_jacobian(flow, 1.0)
+    tensor([[[1.5000]]])
     """
     if flow.ndim != 4 or flow.shape[0] != 3 or len(set(flow.shape[1:])) != 1 or flow.shape[1] < 2:
         raise InvalidInputError(f"flow: expected (3, R, R, R) with R >= 2, got {tuple(flow.shape)}")
@@ -64,6 +69,11 @@ def measure_foldover(
         flow: in the unit of the grid's world.
         near: count only cells that have one of these voxels as a corner, for example the occupied ones: a flow far from
             a shape moves nothing. By default all count.
+
+    >>> flow = torch.zeros(3, 3, 3, 3)
+    >>> flow[0, 1] = 1.5                            # the middle nodes go past the last ones
+    >>> measure_foldover(flow, VoxelGrid(torch.zeros(3, 3, 3), torch.zeros(3), 1.0))[1:]
+    (0.5, -0.5)
     """
     least = lattice_jacobian(flow, grid.voxel_size)
     counted = torch.ones_like(least, dtype=torch.bool) if near is None else touching(near)
@@ -83,6 +93,11 @@ def damp_flow(
 
     Raises:
         InvalidInputError: `lowest` outside 0..1 (1 excluded).
+
+    >>> flow = torch.zeros(3, 3, 3, 3)
+    >>> flow[0, 1] = 1.5
+    >>> bool(lattice_jacobian(damp_flow(flow, 1.0), 1.0).min() >= 0.05)
+    True
     """
     if not 0 <= lowest < 1:
         raise InvalidInputError(f"lowest: expected a determinant from 0 to below 1, got {lowest}")
@@ -114,6 +129,11 @@ def integrate_flow(
 
     Raises:
         InvalidInputError: a negative number of squarings.
+
+    >>> flow = torch.zeros(3, 4, 4, 4)
+    >>> flow[0] = 0.4 * torch.arange(4.0)[:, None, None]       # a velocity of 0.4 x: x becomes x e^0.4
+    >>> integrate_flow(flow, 1.0, squarings=10)[0, 1, 0, 0].round(decimals=2)
+    tensor(0.4900)
     """
     if squarings < 0:
         raise InvalidInputError(f"squarings: expected 0 or more, got {squarings}")

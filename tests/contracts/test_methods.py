@@ -21,10 +21,14 @@ import trimesh
 from safetensors.torch import load_file
 
 from geolearn.data import ShapeCollection, Store, VoxelAugment
+from geolearn.data.packed.deformations import DeformationAugment
 from geolearn.models import pretrained_names
+from geolearn.ops import deform_by_lattice
 from geolearn.structures import Mesh, VoxelGrid
 from geolearn.training.history import read_rows
 from geolearn.training.method import METHODS, Outcome
+from geolearn.training.methods.deformation import DeformationRecipe
+from geolearn.training.methods.deformed_volumes import VolumeRecipe
 from geolearn.training.methods.distance_decoding import DistanceRecipe, SampleDistances
 from geolearn.training.methods.view_classification import ViewRecipe
 from geolearn.training.methods.voxel_autoencoding import AutoencoderRecipe
@@ -45,6 +49,16 @@ def grids(side: int = 32) -> Store:
         grid[low : low + across, low : low + across, low : low + up] = True
     shapes = [VoxelGrid(grid, torch.full((3,), -0.5), 1 / side) for grid in values]
     return Store.of_shapes(shapes, torch.arange(COUNT) % 2, classes=("column", "slab"))
+
+
+def deformables() -> Store:
+    """Mugs and tables, which the method knows by their keys."""
+    from geolearn.data.deformations import shape_of_key
+    from geolearn.data.prepared.sources import procedural_entries
+
+    keys = [key for key, _ in procedural_entries("train", 13 * 4, 0) if key.startswith(("mug", "table"))]
+    labels = torch.tensor([int(key.startswith("table")) for key in keys])
+    return Store.of_shapes([shape_of_key(key).mesh for key in keys], labels, classes=("mug", "table"), keys=keys)
 
 
 def pictures() -> Store:
@@ -83,6 +97,16 @@ def solids() -> Store:
     return Store.of_shapes([Mesh.from_trimesh(trimesh.creation.box(side)) for side in sides])
 
 
+def same_motion(prediction: Any, outcome: Outcome) -> bool:
+    """Of the surface points of a mug, whose attributes come first."""
+    size = prediction.grid.resolution
+    cells = VoxelGrid(torch.zeros(size, size, size), torch.zeros(3), 1.0)
+    found = outcome.predictions
+    flow = torch.einsum("m,mcxyz->cxyz", found.intentions[0, 0, :4], prediction.velocities[:4])
+    moved = deform_by_lattice(found.points[0], flow, cells)
+    return torch.allclose(moved, found.moved[0, 0], atol=1e-3) and not torch.allclose(moved, found.points[0], atol=0.1)
+
+
 PLAIN = {"epochs": 24, "batch_size": COUNT, "ema_decay": 0.0}
 CASES: dict[str, Case] = {
     "voxel_classification": Case(
@@ -111,6 +135,37 @@ CASES: dict[str, Case] = {
         solids,
         lambda outcome: outcome.figures["distance_error"] < outcome.figures["distance_error_of_mean_code"] / 2,
         lambda prediction, outcome: prediction.distance_error == pytest.approx(float(outcome.predictions[0])),
+    ),
+    "deformation": Case(
+        "deformationflownet",
+        DeformationRecipe(
+            model={"widths": (8, 16, 16), "track_size": 8},
+            augment=DeformationAugment(mirror=False, partial=0.3),
+            resolution=16,
+            padding=2,
+            learning_rate=1e-2,
+            weight_decay=0.0,
+            **(PLAIN | {"epochs": 120}),
+        ),
+        deformables,
+        lambda outcome: outcome.figures["endpoint_error"] < 30,
+        same_motion,
+    ),
+    "deformed_volumes": Case(
+        "deformedvolumenet",
+        VolumeRecipe(
+            model={"widths": (8, 16, 16), "track_size": 8},
+            augment=DeformationAugment(mirror=False, partial=0.0),
+            resolution=16,
+            padding=2,
+            poses=1,
+            learning_rate=1e-2,
+            weight_decay=0.0,
+            **(PLAIN | {"epochs": 120}),
+        ),
+        deformables,
+        lambda outcome: outcome.figures["volume_error"] < 60,
+        lambda prediction, outcome: torch.equal(prediction.still, outcome.predictions[0]),
     ),
     "voxel_autoencoding": Case(
         "voxelvae",

@@ -244,6 +244,15 @@ def test_the_catalogue(meshes):
         describe_dataset("modelnet")
 
 
+def test_procedural_keys_of_some_classes_are_theirs_among_all():
+    procedural = pytest.importorskip("geolearn.data.procedural")
+    all_keys = [key for key, _ in procedural_entries("train", 4 * len(procedural.CLASSES), seed=2)]
+    some = procedural_entries("train", 7, 2, ("mug", "chair"))
+    assert [label for _, label in some] == [0, 1, 0, 1, 0, 1, 0]
+    mugs, chairs = ([key for key in all_keys if key.startswith(family)] for family in ("mug", "chair"))
+    assert [key for key, _ in some] == [key for pair in zip(mugs, chairs, strict=True) for key in pair][:7]
+
+
 def test_procedural_keys_are_those_of_the_generator():
     procedural = pytest.importorskip("geolearn.data.procedural")
     entries = procedural_entries("val", len(procedural.CLASSES) + 2, seed=3)

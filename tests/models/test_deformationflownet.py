@@ -74,3 +74,29 @@ def test_half_of_a_cell_of_motion_can_be_told_from_its_neighbour():
 def test_unknown_mixing():
     with pytest.raises(UnknownNameError, match=r"unknown mixing 'centre'"):
         DeformationFlowNet(3, mixing="centre")
+
+
+def test_in_blocks_it_is_the_same():
+    x, blocks = grids(2), torch.tensor([[0, 77, 511], [5, 5, 300]])
+    voxels = []
+    for row in blocks.tolist():
+        for block in row:
+            i, j, k = 2 * (block // 64), 2 * (block // 8 % 8), 2 * (block % 8)
+            voxels.append([((i + a) * 16 + j + b) * 16 + k + c for a in (0, 1) for b in (0, 1) for c in (0, 1)])
+    voxels = torch.tensor(voxels).view(2, 3, 8)
+    net, rows = make(), torch.tensor([[2, 0], [1, -1]])
+    net.motion.copy_(torch.tensor([2.0, 0.5, 1.0]))
+    with torch.no_grad():
+        whole = net.velocities(x).flatten(3)  # (B, K, 3, R^3)
+        some = net.velocities_in_blocks(x, blocks, rows)
+        for b in range(2):
+            for m in range(2):
+                expected = whole[b, max(int(rows[b, m]), 0)][:, voxels[b]].permute(1, 2, 0)
+                torch.testing.assert_close(some[b, m], expected, atol=1e-4, rtol=1e-4)
+    middle, intention = make("middle"), torch.tensor([[0.5, 0, -0.2], [0, 1, 0]])
+    with torch.no_grad():
+        flow, some = middle(x, intention).flatten(2), middle.flow_in_blocks(x, intention, blocks)
+        for b in range(2):
+            torch.testing.assert_close(some[b], flow[b][:, voxels[b]].permute(1, 2, 0), atol=1e-4, rtol=1e-4)
+    with pytest.raises(InvalidInputError, match="ask for velocities_in_blocks"):
+        net.flow_in_blocks(x, intention, blocks)

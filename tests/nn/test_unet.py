@@ -122,6 +122,14 @@ def test_gradients():
     assert torch.autograd.gradcheck(net, (x, c))
 
 
+def test_the_code_is_the_mean_of_the_coarsest_features_and_needs_no_condition():
+    net = make(UNet2d, 1, 1, (2, 3), condition_size=2)
+    x = noise(2, 1, 4, 6)
+    (one,), (two,) = net.down
+    with torch.no_grad():
+        torch.testing.assert_close(net.code(x), two(one(x, None)[0], None)[0].mean((2, 3)))
+
+
 class TestRefusals:
     def test_sizes(self):
         with pytest.raises(InvalidInputError, match=r"divisible by 4, got \(8, 8, 6\); pad it"):

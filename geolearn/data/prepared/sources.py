@@ -201,12 +201,17 @@ def _remedy(root: Path) -> Iterator[None]:
         raise DatasetError(f"{error}; delete {root} and prepare the dataset again") from error
 
 
-def procedural_entries(split: str, count: int, seed: int) -> list[Entry]:
-    """Keys and labels of the first `count` samples, without making them: classes take turns."""
+def procedural_entries(split: str, count: int, seed: int, classes: Sequence[str] | None = None) -> list[Entry]:
+    """Keys and labels of the first `count` samples of some classes, without making them: classes take turns."""
     from geolearn.data import procedural
 
-    classes = procedural.CLASSES
-    return [(f"{classes[i % len(classes)]}-{split}-{seed}-{i:06d}", i % len(classes)) for i in range(count)]
+    own = procedural.CLASSES if classes is None else tuple(classes)
+    entries = []
+    for i in range(count):
+        family, turn = own[i % len(own)], i // len(own)
+        number = turn * len(procedural.CLASSES) + procedural.CLASSES.index(family)
+        entries.append((f"{family}-{split}-{seed}-{number:06d}", i % len(own)))
+    return entries
 
 
 def procedural_digest(manifest: Manifest) -> str:
