@@ -20,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
         tyro = require("tyro", extra="train")
         from geolearn.cli.benchmark import Benchmark
         from geolearn.cli.data import List, Prepare
+        from geolearn.cli.deform import Deform
         from geolearn.cli.demo import Demo
         from geolearn.cli.evaluate import Evaluate
         from geolearn.cli.fit import Fit
@@ -44,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
             | named(Predict, "predict")
             | named(Benchmark, "benchmark")
             | named(Fit, "fit")
+            | named(Deform, "deform")
             | named(Render, "render")
             | named(VoxelizeFile, "voxelize")
             | named(Info, "info")
