@@ -176,7 +176,7 @@ class SaveEveryEpoch(Checkpoint):
         self.path = path
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        trainer.save_checkpoint(self.path)
+        trainer.save_checkpoint(self.path, weights_only=False)
 
 
 def _check(run: Run, folder: Path, resume: bool) -> Path | None:
