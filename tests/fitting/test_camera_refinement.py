@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from geolearn.errors import InvalidInputError
-from geolearn.fitting import Phase, fit_mesh, surface_agreement
+from geolearn.fitting import Phase, Step, fit_mesh, surface_agreement
 from geolearn.fitting.camera_offsets import align_to_given
 from geolearn.fitting.camera_refinement import dilate_masks
 from geolearn.ops.isosurface import isosurface
@@ -85,7 +85,9 @@ def test_a_resumed_refinement_ends_where_an_unbroken_one_does(tmp_path):
     options = {"schedule": [Phase((32, 32), 2, 600, 12, 0.01)], "refine_cameras": True, "start": shape}
     whole = fit_mesh(views, **options)
     fit_mesh(views, **options, checkpoint=tmp_path / "fit.npz", progress=stop)
-    resumed = fit_mesh(views, **options, checkpoint=tmp_path / "fit.npz", resume=True)
+    steps: list[Step] = []
+    resumed = fit_mesh(views, **options, checkpoint=tmp_path / "fit.npz", resume=True, progress=steps.append)
+    assert steps[0].number == 8  # one that began anew would end there as well
     assert torch.equal(resumed.shape.verts, whole.shape.verts)
     assert torch.equal(resumed.cameras.world_to_camera, whole.cameras.world_to_camera)
 

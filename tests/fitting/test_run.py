@@ -108,11 +108,15 @@ def test_a_resumed_fit_ends_where_an_unbroken_one_does(quickly, tmp_path, number
     whole = fit_mesh(views, checkpoint=tmp_path / "whole.npz")
     broken = fit_mesh(views, checkpoint=tmp_path / "broken.npz", progress=stop_at(number))
     assert len(broken.history) == number + 1
-    resumed = fit_mesh(views, checkpoint=tmp_path / "broken.npz", resume=True)
+    steps: list[Step] = []
+    resumed = fit_mesh(views, checkpoint=tmp_path / "broken.npz", resume=True, progress=steps.append)
+    assert steps[0].number == number + 1  # a fit that began anew would end at the same bits as well
     assert torch.equal(resumed.shape.verts, whole.shape.verts)
     assert torch.equal(resumed.shape.faces, whole.shape.faces)
     assert [step.loss for step in resumed.history] == [step.loss for step in whole.history]
-    again = fit_mesh(views, checkpoint=tmp_path / "broken.npz", resume=True)  # there is nothing left to do
+    steps.clear()
+    again = fit_mesh(views, checkpoint=tmp_path / "broken.npz", resume=True, progress=steps.append)
+    assert steps == []  # there is nothing left to do
     assert torch.equal(again.shape.verts, whole.shape.verts)
     with pytest.raises(Exception, match="belongs to a fit of other views or settings"):
         fit_mesh(views, checkpoint=tmp_path / "broken.npz", resume=True, picture_weight=2.0)
