@@ -7,6 +7,18 @@ import difflib
 from collections.abc import Iterable
 
 
+def printable(text: object, *, lines: bool = False) -> str:
+    """Text from elsewhere, such as the name of a file, with what would not print escaped; `lines` keeps line breaks.
+
+    A name may hold line breaks, the codes that clear or colour a terminal, and marks that turn the way of writing.
+
+    >>> printable("a\\x1b[31mb\\n")
+    'a\\\\x1b[31mb\\\\n'
+    """
+    kept = "\n\t" if lines else ""
+    return "".join(c if c.isprintable() or c in kept else c.encode("unicode_escape").decode("ascii") for c in str(text))
+
+
 class GeolearnError(Exception):
     """Base of every error that geolearn raises on purpose."""
 

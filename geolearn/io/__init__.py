@@ -1,14 +1,16 @@
-"""Files in and out: meshes, voxel grids, and pictures with cameras."""
+"""Files in and out: meshes, points, voxel grids, and pictures with cameras."""
 
 from geolearn.errors import MeshFormatError
 from geolearn.io.meshes import load_mesh, save_mesh
 from geolearn.io.moved_vertices import save_moved
+from geolearn.io.points import load_points
 from geolearn.io.view_files import load_views, save_views
 from geolearn.io.voxels import load_voxels, save_voxels
 
 __all__ = [
     "MeshFormatError",
     "load_mesh",
+    "load_points",
     "load_views",
     "load_voxels",
     "save_mesh",

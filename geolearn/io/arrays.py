@@ -12,7 +12,7 @@ import zlib
 
 import numpy as np
 
-from geolearn.io.damage import damaged
+from geolearn.io.damage import damaged, leftover
 from geolearn.io.formats import not_this_format
 from geolearn.io.grids import Grid, check_cube, check_size, compresses, to_values
 from geolearn.typing import Array
@@ -45,7 +45,7 @@ def read_npy(data: bytes, source: str) -> Grid:
 
 
 def _parse_npy(data: bytes, source: str, place: str) -> Array:
-    """The array in .npy bytes, which must hold exactly the values of its shape."""
+    """The array in .npy bytes, which must hold the values of its shape."""
     size_bytes = 2 if data[6:7] == b"\1" else 4
     begin = 8 + size_bytes
     end = begin + int.from_bytes(data[8:begin], "little")
@@ -64,9 +64,11 @@ def _parse_npy(data: bytes, source: str, place: str) -> Array:
         raise damaged(source, place, f"unknown type of numbers {descr.decode()!r}") from None
     shape = tuple(int(side) for side in sides.split(b",") if side.strip())
     needed = math.prod(shape[:8]) * dtype.itemsize
-    if len(shape) > 8 or needed != len(data) - end:
+    if len(shape) > 8 or needed > len(data) - end:
         raise damaged(source, place, f"shape {str(shape)[:80]} of {dtype} needs {needed} bytes, got {len(data) - end}")
-    values = np.frombuffer(data, dtype=dtype, offset=end) if needed else np.empty(0, dtype)
+    if needed < len(data) - end:
+        leftover(source, place, f"{len(data) - end - needed} bytes", data[end + needed : end + needed + 100])
+    values = np.frombuffer(data, dtype=dtype, offset=end, count=math.prod(shape)) if needed else np.empty(0, dtype)
     if dtype.kind == "b" and (values.view(np.uint8) > 1).any():
         raise damaged(source, place, "a bool that is neither 0 nor 1")
     return values.reshape(shape, order="F" if fortran == b"True" else "C")

@@ -9,11 +9,11 @@ import re
 import numpy as np
 
 from geolearn.errors import InvalidInputError
-from geolearn.io.damage import damaged, excerpt
+from geolearn.io.damage import damaged, excerpt, leftover
 from geolearn.io.formats import not_this_format
 from geolearn.io.grids import Grid, check_cube, check_size
 
-_HEADER_END = re.compile(rb"\n[ \t]*data[ \t\r]*\n")
+_HEADER_END = re.compile(rb"\n[ \t]*data[ \t\r]*(?:#[^\n]*)?\n")
 
 
 def read_binvox(data: bytes, source: str) -> Grid:
@@ -25,7 +25,7 @@ def read_binvox(data: bytes, source: str) -> Grid:
         raise damaged(source, "the header", "there is no line data")
     fields: dict[str, list[float]] = {"translate": [0.0, 0.0, 0.0], "scale": [1.0]}
     for number, line in enumerate(data[: header.start()].split(b"\n")[1:], start=2):
-        name, *words = line.decode("latin-1").split() or [""]
+        name, *words = line.decode("latin-1").partition("#")[0].split() or [""]
         if name not in ("dim", "translate", "scale"):
             continue
         try:
@@ -43,16 +43,23 @@ def read_binvox(data: bytes, source: str) -> Grid:
     check_cube(tuple(int(d) for d in dim), source, "the header")
 
     runs = np.frombuffer(data, dtype=np.uint8, offset=header.end())
-    if len(runs) % 2:
+    cells = np.cumsum(runs[1::2], dtype=np.int64)
+    used = int(np.searchsorted(cells, side**3)) + 1  # runs, up to the one that fills the cube
+    total = int(cells[-1]) if len(cells) else 0
+    if used <= len(cells) and cells[used - 1] == side**3:
+        total = side**3
+    elif len(runs) % 2:
         raise damaged(source, f"byte {len(data)}", "the last run has a value but no length")
-    values, lengths = runs[::2], runs[1::2]
+    values, lengths = runs[: 2 * used : 2], runs[1 : 2 * used : 2]
     if (values > 1).any():
         at = header.end() + 2 * int((values > 1).argmax())
         raise damaged(source, f"byte {at}", f"expected a value of 0 or 1, got {data[at]}")
-    total = int(lengths.sum(dtype=np.int64))
     if total != side**3:
         raise damaged(source, f"byte {header.end()}", f"the runs hold {total} cells instead of {side}^3 = {side**3}")
     check_size(total, len(data), source, "the header")
+    end = header.end() + 2 * used
+    if data[end:].strip(b"\0 \r\n\t"):
+        leftover(source, f"byte {end}", f"{len(data) - end} bytes", data[end : end + 100])
     xzy = np.repeat(values.view(bool), lengths).reshape(side, side, side)
     return Grid(xzy.transpose(0, 2, 1), np.array(fields["translate"]), scale / side)
 

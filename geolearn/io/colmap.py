@@ -9,6 +9,7 @@ import torch
 from geolearn.errors import InvalidInputError, UnknownNameError
 from geolearn.io.damage import damaged
 from geolearn.io.scenes import Scene, Shot
+from geolearn.io.words import to_utf8
 from geolearn.structures import Cameras
 from geolearn.structures.camera_conventions import from_colmap
 
@@ -86,7 +87,7 @@ def _lenses(data: bytes, source: str) -> dict[str, _Lens]:
 def _lines(data: bytes, source: str) -> Iterator[tuple[str, str]]:
     """(place, line) of all lines but comments; blank ones count, for an image without points has a blank line."""
     try:
-        text = data.decode("utf-8-sig")
+        text = to_utf8(data).decode()
     except UnicodeDecodeError as error:
         remedy = "A binary model converts with `colmap model_converter --output_type TXT`"
         raise damaged(source, "the whole file", f"not UTF-8 text ({error})", remedy) from error

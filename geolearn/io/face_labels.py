@@ -9,7 +9,7 @@ import torch
 from geolearn.errors import InvalidInputError
 from geolearn.io.damage import damaged, excerpt
 from geolearn.io.files import read_regular, write_whole
-from geolearn.io.lines import Lines, plain_text
+from geolearn.io.words import Words, plain_text
 from geolearn.typing import Int, PathLike, Tensor
 
 OTHER_MESH = "Is it the label file of another mesh?"
@@ -170,8 +170,7 @@ def _array(path: Path) -> np.ndarray:
 
 
 def _whole_numbers(text: bytes, source: str, place: str) -> np.ndarray:
-    lines = Lines(text, source)
-    values = lines.numbers(slice(None), mostly_whole=True).values
+    values = Words(text, source).numbers(slice(None), whole=True)
     if values.dtype != np.int64 and not np.array_equal(values, np.floor(values)):
         wrong = values[values != np.floor(values)][0]
         raise damaged(source, place, f"expected whole numbers, got {excerpt(str(wrong).encode())}")

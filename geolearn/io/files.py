@@ -4,7 +4,7 @@ import os
 import secrets
 from pathlib import Path
 
-from geolearn.errors import MeshFormatError
+from geolearn.errors import MeshFormatError, printable
 from geolearn.typing import PathLike
 
 
@@ -16,13 +16,16 @@ def read_regular(path: PathLike) -> bytes:
         MeshFormatError: a folder, a pipe or a device.
     """
     path = Path(path)
+    shown = printable(path)
     if not path.exists():
         folder = path.absolute().parent
-        where = "its folder exists, so check the name" if folder.is_dir() else f"there is no folder {folder} either"
-        raise FileNotFoundError(f"{path}: no such file; {where}")
+        where = "its folder exists, so check the name"
+        if not folder.is_dir():
+            where = f"there is no folder {printable(folder)} either"
+        raise FileNotFoundError(f"{shown}: no such file; {where}")
     if not path.is_file():
         kind = "a folder" if path.is_dir() else "a pipe or a device"
-        raise MeshFormatError(f"{path}: expected a regular file, got {kind}. Give the path of one file.")
+        raise MeshFormatError(f"{shown}: expected a regular file, got {kind}. Give the path of one file.")
     return path.read_bytes()
 
 
@@ -34,7 +37,8 @@ def write_whole(path: PathLike, data: bytes) -> None:
     """
     path = Path(path)
     if not path.absolute().parent.is_dir():
-        raise FileNotFoundError(f"{path}: its folder does not exist; create {path.absolute().parent} first")
+        folder = printable(path.absolute().parent)
+        raise FileNotFoundError(f"{printable(path)}: its folder does not exist; create {folder} first")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
         with open(temporary, "xb") as file:

@@ -12,14 +12,18 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from geolearn.io.damage import damaged
+from geolearn.io.beside import path_beside
+from geolearn.io.damage import damaged, leftover
 from geolearn.io.files import read_regular
 from geolearn.io.formats import not_this_format
 from geolearn.typing import Array
 
 MAGIC, JSON_CHUNK, BINARY_CHUNK = b"glTF", b"JSON", b"BIN\0"
 _COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
-_WIDTHS = {"SCALAR": 1, "VEC3": 3}
+_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
+# A small file can describe a huge scene: nodes may show one mesh many times, accessors may be nothing but zeros. This
+# much is let through.
+_FREE_BYTES, _BYTES_PER_FILE_BYTE = 64 * 2**20, 16
 _MISSING = object()
 
 
@@ -30,8 +34,10 @@ def open_glb(data: bytes, source: str, folder: Path) -> "Document":
     version, length = (int.from_bytes(data[at : at + 4], "little") for at in (4, 8))
     if version != 2:
         raise damaged(source, "byte 4", f"expected version 2 of glTF, got {version}", "Export it as glTF 2.0")
-    if length != len(data):
+    if length > len(data):
         raise damaged(source, "byte 8", f"the header promises {length} bytes, the file has {len(data)}")
+    if length < len(data):
+        leftover(source, f"byte {length}", f"{len(data) - length} bytes", data[length : length + 100])
     chunks: list[tuple[bytes, bytes]] = []
     at = 12
     while at < length:
@@ -75,6 +81,19 @@ class Document:
         self.root: dict[str, Any] = root
         self._buffers: dict[int, bytes] = {}
         self.size = len(text) + len(binary or b"")
+        self._cost = 0
+
+    def charge(self, num_bytes: int, where: str) -> None:
+        """Count what is made beyond the bytes of the file, and refuse more than they justify."""
+        self._cost += num_bytes
+        if self._cost > _FREE_BYTES + _BYTES_PER_FILE_BYTE * self.size:
+            raise damaged(
+                self.source,
+                where,
+                f"the scene repeats its meshes until they need over {self._cost >> 20} MB, "
+                f"which a file of {self.size} bytes does not justify",
+                "Export the scene with fewer instances",
+            )
 
     def member(self, owner: dict[str, Any], key: str, kind: type, where: str, default: Any = _MISSING) -> Any:
         """`owner[key]`, which must be a `kind` (an int of at most 64 bits), or `default` where it is missing."""
@@ -106,39 +125,94 @@ class Document:
             raise damaged(self.source, where, f"expected {key} to be {count} finite numbers, got {shown(values)}")
         return [float(v) for v in values]
 
-    def accessor(self, index: int) -> Array:
-        """A read-only (count, width) view of an accessor's elements; costs no memory."""
+    def accessor(self, index: int, *types: str) -> Array:
+        """A read-only (count, width) view of an accessor's elements, whose type is one of `types` ("VEC3", ...).
+
+        Costs no memory, but for what is sparse or nowhere stored, which is 0.
+        """
         where = f"accessors[{index}]"
         accessor = self.entry("accessors", index)
-        if "sparse" in accessor:
-            raise damaged(self.source, where, "sparse accessors are not supported", "Export without sparse accessors")
         component = self.member(accessor, "componentType", int, where)
-        width = _WIDTHS.get(self.member(accessor, "type", str, where))
-        if component not in _COMPONENTS or width is None:
-            raise damaged(self.source, where, "expected scalars or 3-vectors of a component type 5120..5126")
-        dtype = np.dtype(_COMPONENTS[component])
-        count = self.member(accessor, "count", int, where)
-        view_index = self.member(accessor, "bufferView", int, where)
-        view = self.entry("bufferViews", view_index)
-        view_at = f"bufferViews[{view_index}]"
-        begin = self.member(view, "byteOffset", int, view_at, 0)
-        length = self.member(view, "byteLength", int, view_at)
-        buffer = self._buffer(self.member(view, "buffer", int, view_at))
-        if begin < 0 or length < 0 or begin + length > len(buffer):
+        kind = self.member(accessor, "type", str, where)
+        if component not in _COMPONENTS or kind not in types:
+            wanted = " or ".join(types)
             raise damaged(
-                self.source, view_at, f"bytes {begin}..{begin + length} lie outside the {len(buffer)} of its buffer"
+                self.source,
+                where,
+                f"expected {wanted} of a component type 5120..5126, got {shown(kind)} of {component}",
             )
+        dtype, width = np.dtype(_COMPONENTS[component]), _WIDTHS[kind]
+        count = self.member(accessor, "count", int, where)
+        if count < 1:
+            raise damaged(self.source, where, f"expected a count of elements >= 1, got {count}")
+        sparse = self.member(accessor, "sparse", dict, where, None)
+        if "bufferView" in accessor:
+            elements = self._view(accessor, where, count, width, dtype)
+        else:
+            self.charge(count * width * dtype.itemsize, where)
+            elements = np.zeros((count, width), dtype)
+        if sparse is None:
+            return elements
+        self.charge(elements.size * dtype.itemsize, where)
+        return self._replaced(elements, sparse, f"{where}.sparse")
+
+    def _replaced(self, elements: Array, sparse: dict[str, Any], where: str) -> Array:
+        """A copy of the elements with those replaced that a sparse accessor names."""
+        count = self.member(sparse, "count", int, where)
+        indices = self.member(sparse, "indices", dict, where)
+        component = self.member(indices, "componentType", int, where)
+        if count < 0 or component not in (5121, 5123, 5125):
+            raise damaged(self.source, where, f"expected a count >= 0 and unsigned indices, got {count} of {component}")
+        if count == 0:
+            return elements
+        rows = self._view(indices, f"{where}.indices", count, 1, np.dtype(_COMPONENTS[component]))[:, 0]
+        values = self.member(sparse, "values", dict, where)
+        new = self._view(values, f"{where}.values", count, elements.shape[1], elements.dtype)
+        if int(rows.max()) >= len(elements):
+            raise damaged(self.source, where, f"replaces element {rows.max()}, but there are {len(elements)}")
+        elements = elements.copy()
+        elements[rows] = new
+        return elements
+
+    def values(self, index: int, *types: str) -> Array:
+        """An accessor's elements as floats, those that are normalised in [0, 1] or [-1, 1]."""
+        elements = self.accessor(index, *types)
+        accessor = self.entry("accessors", index)
+        normalised = self.member(accessor, "normalized", bool, f"accessors[{index}]", False)
+        if elements.dtype.kind == "f":
+            return elements
+        numbers = elements.astype(np.float64)
+        return np.maximum(numbers / np.iinfo(elements.dtype).max, -1) if normalised else numbers
+
+    def _view(self, owner: dict[str, Any], where: str, count: int, width: int, dtype: np.dtype) -> Array:
+        """`count` elements at the place in a buffer that `owner` names."""
+        view_index = self.member(owner, "bufferView", int, where)
+        view_at = f"bufferViews[{view_index}]"
+        content, stride = self.view(view_index)
         element = width * dtype.itemsize
-        stride = self.member(view, "byteStride", int, view_at, element)
-        offset = self.member(accessor, "byteOffset", int, where, 0)
-        if count < 1 or offset < 0 or stride < element or offset + stride * (count - 1) + element > length:
+        stride = element if stride is None else stride
+        offset = self.member(owner, "byteOffset", int, where, 0)
+        if offset < 0 or stride < element or offset + stride * (count - 1) + element > len(content):
             raise damaged(
                 self.source,
                 where,
                 f"{count} elements of {element} bytes, {stride} apart, from byte {offset}, "
-                f"do not fit the {length} bytes of {view_at}",
+                f"do not fit the {len(content)} bytes of {view_at}",
             )
-        return np.ndarray((count, width), dtype, buffer, begin + offset, (stride, dtype.itemsize))
+        return np.ndarray((count, width), dtype, content, offset, (stride, dtype.itemsize))
+
+    def view(self, index: int) -> tuple[memoryview, int | None]:
+        """The bytes of a bufferView and its byteStride."""
+        where = f"bufferViews[{index}]"
+        view = self.entry("bufferViews", index)
+        begin = self.member(view, "byteOffset", int, where, 0)
+        length = self.member(view, "byteLength", int, where)
+        buffer = self._buffer(self.member(view, "buffer", int, where))
+        if begin < 0 or length < 0 or begin + length > len(buffer):
+            raise damaged(
+                self.source, where, f"bytes {begin}..{begin + length} lie outside the {len(buffer)} of its buffer"
+            )
+        return memoryview(buffer)[begin : begin + length], self.member(view, "byteStride", int, where, None)
 
     def _buffer(self, index: int) -> bytes:
         if index not in self._buffers:
@@ -146,7 +220,7 @@ class Document:
             buffer = self.entry("buffers", index)
             uri = self.member(buffer, "uri", str, where, None)
             if uri is not None:
-                content = self._fetch(uri, where)
+                content = self.fetch(uri, where)
                 self.size += 0 if uri.startswith("data:") else len(content)
             elif index == 0 and self._binary is not None:
                 content = self._binary
@@ -158,7 +232,8 @@ class Document:
             self._buffers[index] = content[:promised]
         return self._buffers[index]
 
-    def _fetch(self, uri: str, where: str) -> bytes:
+    def fetch(self, uri: str, where: str) -> bytes:
+        """The bytes that a data URI holds, or those of the file that it names beside this one."""
         if uri.startswith("data:"):
             head, _, body = uri.partition(",")
             if not head.endswith(";base64"):
@@ -168,21 +243,14 @@ class Document:
             except (binascii.Error, ValueError) as error:
                 raise damaged(self.source, where, f"bad base64 ({error})") from None
         name = unquote(uri)
-        folder = self._folder.resolve()
-        outside = damaged(
-            self.source,
-            where,
-            f"points to {name[:200]!r}, which is not inside the folder of the file",
-            "Put the buffer beside the file, or export a .glb, which holds everything",
-        )
-        if "\0" in name or ":" in name or "\\" in name or len(name) > 1000:
-            raise outside
-        try:
-            path = (folder / name).resolve()
-        except (OSError, RuntimeError):  # a name too long, a loop of links
-            raise outside from None
-        if not path.is_relative_to(folder):
-            raise outside
+        path = path_beside(name, self._folder)
+        if path is None:
+            raise damaged(
+                self.source,
+                where,
+                f"points to {name[:200]!r}, which is not inside the folder of the file",
+                "Put the buffer beside the file, or export a .glb, which holds everything",
+            )
         if not path.is_file():
             raise damaged(
                 self.source, where, f"there is no file {name[:200]!r} beside it", "Put the buffer beside the file"

@@ -1,14 +1,18 @@
 """What `geolearn info` says about one mesh or voxel grid: the defects that loading accepts, counted."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import ndimage, sparse
 from scipy.sparse.csgraph import connected_components
 
-from geolearn.io.triangles import merge_identical
-from geolearn.structures import Mesh, VoxelGrid
-from geolearn.typing import Array
+from geolearn.io.meshes import load_mesh
+from geolearn.io.points import POINT_FORMATS, POINTS_ALONE, load_points
+from geolearn.io.stl import merge_identical
+from geolearn.io.surface import NoFacesError
+from geolearn.structures import Mesh, PointCloud, VoxelGrid
+from geolearn.typing import Array, PathLike
 
 
 def describe_mesh(mesh: Mesh) -> dict[str, Any]:
@@ -26,6 +30,8 @@ def describe_mesh(mesh: Mesh) -> dict[str, Any]:
         consistent_orientation: no two faces run along an edge in the same direction.
         area; volume: signed, positive where faces are counter-clockwise from outside; None unless watertight and
             consistently oriented.
+        origin: where the coordinates count from, if not from 0.
+        attributes: which there are; materials, groups: their number and the first ten names.
     """
     verts = mesh.verts.detach().cpu().double().numpy()
     faces = mesh.faces.cpu().numpy()
@@ -41,7 +47,7 @@ def describe_mesh(mesh: Mesh) -> dict[str, Any]:
     watertight = len(faces_per_edge) > 0 and bool((faces_per_edge == 2).all())
     oriented = not same_direction
     volume = float((normals * triangles[:, 0]).sum() / 6)
-    return {
+    facts = {
         "vertices": len(verts),
         "faces": len(faces),
         "bounds": mesh.bounds.tolist() if len(faces) else None,
@@ -56,6 +62,50 @@ def describe_mesh(mesh: Mesh) -> dict[str, Any]:
         "area": float(double_area.sum() / 2),
         "volume": volume if watertight and oriented else None,
     }
+    if mesh.origin is not None:
+        facts["origin"] = mesh.origin.tolist()
+    if mesh.attributes is not None:
+        facts["attributes"] = mesh.attributes.names()
+        for kind, values in (
+            ("materials", [material.name for material in mesh.attributes.materials]),
+            ("groups", list(mesh.attributes.groups)),
+        ):
+            if values:
+                facts[kind] = [len(values), *values[:10]]
+    return facts
+
+
+def describe_points(cloud: PointCloud) -> dict[str, Any]:
+    """Counts of a point cloud, as plain numbers (JSON can hold them).
+
+    Keys:
+        points; bounds: [[x, y, z], [x, y, z]]; normals, colours: whether there are some; origin: as for meshes.
+    """
+    points = cloud.points.detach().cpu()
+    facts = {
+        "points": len(points),
+        "bounds": [points.amin(0).tolist(), points.amax(0).tolist()] if len(points) else None,
+        "normals": cloud.normals is not None,
+        "colours": cloud.colours is not None,
+    }
+    return facts if cloud.origin is None else facts | {"origin": cloud.origin.tolist()}
+
+
+def describe_shape(path: PathLike) -> dict[str, Any]:
+    """`describe_mesh` of a mesh file, or `describe_points` of one that holds points alone.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        MeshFormatError: neither, or damaged.
+    """
+    if Path(path).suffix.lower().lstrip(".") in POINTS_ALONE:
+        return describe_points(load_points(path))
+    try:
+        return describe_mesh(load_mesh(path))
+    except NoFacesError:
+        if Path(path).suffix.lower().lstrip(".") not in POINT_FORMATS:
+            raise
+        return describe_points(load_points(path))
 
 
 def _edges(faces: Array, num_verts: int) -> tuple[Array, bool]:

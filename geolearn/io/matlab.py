@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from geolearn.io.damage import damaged
+from geolearn.io.damage import damaged, leftover
 from geolearn.io.formats import not_this_format
 from geolearn.io.grids import Grid, check_cube, check_size, compresses, to_values
 from geolearn.typing import Array
@@ -47,6 +47,9 @@ def read_mat(data: bytes, source: str) -> Grid:
     at = 128
     while at < len(data):
         place = f"byte {at}"
+        if "instance" in found and _is_waste(data, at, order, source):
+            leftover(source, place, f"{len(data) - at} bytes", data[at : at + 100])
+            break
         kind, size = _tag(data, at, order, source, place)
         if at + 8 + size > len(data) or len(names) >= _MOST_VARIABLES:
             raise damaged(source, place, f"variable {len(names)} has {size} bytes, only {len(data) - at - 8} are left")
@@ -64,6 +67,13 @@ def read_mat(data: bytes, source: str) -> Grid:
             "Save the cube under the name instance",
         )
     return _grid(found, source)
+
+
+def _is_waste(data: bytes, at: int, order: str, source: str) -> bool:
+    """Is what stands here no variable, nor the beginning of one?"""
+    if len(data) - at < 8:
+        return not any(data[at:])
+    return _tag(data, at, order, source, f"byte {at}")[0] not in (_MATRIX, _COMPRESSED)
 
 
 def _grid(found: dict[str, Array], source: str) -> Grid:

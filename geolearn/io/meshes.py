@@ -1,31 +1,39 @@
 """Mesh files in and out: `load_mesh` and `save_mesh`."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from geolearn.errors import InvalidInputError, MeshFormatError
-from geolearn.io.damage import damaged
+from geolearn.errors import InvalidInputError, MeshFormatError, printable
+from geolearn.io.contents import Contents, contents_of
 from geolearn.io.files import read_regular, write_whole
 from geolearn.io.formats import looks_like, not_this_format
-from geolearn.io.gltf import read_glb, read_gltf, write_glb, write_gltf
-from geolearn.io.obj import read_obj, write_obj
+from geolearn.io.gltf import read_glb, read_gltf
+from geolearn.io.gltf_writer import write_glb, write_gltf
+from geolearn.io.materials import write_materials
+from geolearn.io.obj import read_obj
+from geolearn.io.obj_writer import write_obj
 from geolearn.io.off import read_off, write_off
-from geolearn.io.ply import read_ply, write_ascii_ply, write_ply
+from geolearn.io.ply import read_ply
+from geolearn.io.ply_writer import write_ascii_ply, write_ply
 from geolearn.io.stl import read_stl, write_ascii_stl, write_stl
-from geolearn.io.triangles import Triangles
+from geolearn.io.surface import Surface, to_mesh
+from geolearn.io.words import to_utf8
 from geolearn.structures import Mesh
-from geolearn.typing import Array, Float, PathLike, Tensor
+from geolearn.structures.attributes import MeshAttributes
+from geolearn.typing import Float, PathLike, Tensor
 
-_READERS: dict[str, Callable[[bytes, str], Triangles]] = {
-    "off": read_off,
-    "obj": read_obj,
-    "ply": read_ply,
-    "stl": read_stl,
+_READERS: dict[str, Callable[[bytes, str, Path, bool], Surface]] = {
+    "off": lambda data, source, folder, looks: read_off(data, source),
+    "obj": lambda data, source, folder, looks: read_obj(data, source, folder if looks else None),
+    "ply": lambda data, source, folder, looks: read_ply(data, source, looks),
+    "stl": lambda data, source, folder, looks: read_stl(data, source, looks),
+    "glb": read_glb,
+    "gltf": read_gltf,
 }
-_SCENE_READERS: dict[str, Callable[[bytes, str, Path], Triangles]] = {"glb": read_glb, "gltf": read_gltf}
-_WRITERS: dict[str, Callable[[Triangles], bytes]] = {
+_WRITERS: dict[str, Callable[[Contents], bytes]] = {
     "off": write_off,
     "obj": write_obj,
     "ply": write_ply,
@@ -35,19 +43,28 @@ _WRITERS: dict[str, Callable[[Triangles], bytes]] = {
 }
 _ASCII_WRITERS = {**_WRITERS, "ply": write_ascii_ply, "stl": write_ascii_stl}
 MESH_FORMATS = tuple(_WRITERS)
-_COLOURED = ("ply", "obj", "glb", "gltf")
+_COLOURED = ("ply", "obj", "off", "glb", "gltf")
 
 
-def load_mesh(path: PathLike, *, file_format: str | None = None) -> Mesh:
+def load_mesh(path: PathLike, *, file_format: str | None = None, attributes: bool = True) -> Mesh:
     """Read a triangle mesh: OFF, OBJ, PLY (ascii, binary), STL (ascii, binary), GLB, glTF.
 
-    Polygons become fans of triangles; all objects of a file become one mesh, the scene graph of glTF applied. Vertices
-    keep their order and are not merged, except in STL, where identical corners become one vertex. Duplicate vertices,
-    degenerate faces and unused vertices are kept. Coordinates stay as they are in the file, whatever its up axis.
+    Polygons become triangles, concave ones and those with holes included; all objects of a file become one mesh, the
+    scene graph, skins and morph weights of glTF applied. Vertices keep their order and are not merged, except in STL,
+    where identical corners become one vertex. Duplicate vertices, degenerate triangles and unused vertices are kept.
+
+    Coordinates stay as they are in the file, whatever its up axis. Only where they lie so far from 0 that float32 would
+    move a vertex by more than 1/131072 of the longest side, they count from an origin near the shape, `Mesh.origin`;
+    `Mesh.world_verts()` and `save_mesh` give those of the file back.
+
+    What is harmless is left out, and the log (`logging`, "geolearn.io") says so: faces of fewer than three corners,
+    vertices that are NaN and of no face, bytes behind the end, pictures and materials that are not there.
 
     Args:
         path: the file; its extension says the format.
         file_format: "off", "obj", "ply", "stl", "glb" or "gltf", to overrule the extension.
+        attributes: read colours, normals, texture coordinates, materials and groups too, where the file has them. The
+            files that an OBJ file names are opened only for that, and only inside its folder.
 
     Returns:
         A mesh named after the file, with `face_labels` where a PLY file has the whole number property `label`.
@@ -65,21 +82,12 @@ def load_mesh(path: PathLike, *, file_format: str | None = None) -> Mesh:
     """
     path = Path(path)
     data = read_regular(path)
-    source = str(path)
+    source = printable(path)
     file_format = _known_format(path, file_format, data)
-    if file_format in _SCENE_READERS:
-        triangles = _SCENE_READERS[file_format](data, source, path.absolute().parent)
-    else:
-        triangles = _READERS[file_format](data, source)
-    if len(triangles.verts) == 0 or len(triangles.faces) == 0:
-        raise damaged(
-            source,
-            "the whole file",
-            f"an empty mesh: {len(triangles.verts)} vertices and {len(triangles.faces)} faces",
-            "Export the shape with its surface, or leave this file out",
-        )
-    labels = None if triangles.labels is None else torch.from_numpy(triangles.labels)
-    return Mesh(torch.from_numpy(triangles.verts), torch.from_numpy(triangles.faces), labels, name=path.stem)
+    if file_format != "stl":  # a binary STL file may begin with anything
+        data = to_utf8(data)
+    surface = _READERS[file_format](data, source, path.absolute().parent, attributes)
+    return to_mesh(surface if attributes else surface._replace(looks=None), source, path.stem)
 
 
 def _known_format(path: Path, file_format: str | None, data: bytes) -> str:
@@ -91,32 +99,54 @@ def _known_format(path: Path, file_format: str | None, data: bytes) -> str:
     if extension in MESH_FORMATS:
         return extension
     if not data:
-        raise not_this_format(str(path), "a mesh", data)
+        raise not_this_format(printable(path), "a mesh", data)
+    likely = looks_like(to_utf8(data))
+    what = f"the content looks like {likely}. Rename the file to the extension of its content"
+    if "points" in likely:
+        what = "its points without faces are no mesh. Make a surface of them first"
+    known = ", ".join(MESH_FORMATS)
     raise MeshFormatError(
-        f"{path}: no mesh format has the extension {path.suffix!r} (known: {', '.join(MESH_FORMATS)}); the content "
-        f"looks like {looks_like(data)}. Rename the file, or say file_format=... to load_mesh."
+        f"{printable(path)}: no mesh format has the extension {path.suffix!r} (known: {known}); {what}."
     )
 
 
 def save_mesh(
-    mesh: Mesh, path: PathLike, *, ascii: bool = False, vertex_colours: Float[Tensor, "V 3"] | None = None
+    mesh: Mesh, path: PathLike, *, ascii: bool = False, vertex_colours: Float[Tensor, "V C"] | None = None
 ) -> None:
     """Write a mesh in the format of the extension: .off .obj .ply .stl .glb .gltf.
 
     The file appears whole or not at all, the same mesh always gives the same bytes, and reading it back gives the same
     float32 positions, faces and order; STL alone stores loose triangles, so its vertices come back merged and
-    reordered. Labels per face are kept by PLY and by no other format.
+    reordered. A mesh with an `origin` is written where it lies in its world.
+
+    What each format keeps of `face_labels` and `attributes`:
+
+    =========================  ===  =======  =======  ========  ==========
+    .                          OFF  OBJ      PLY      GLB/glTF  STL
+    =========================  ===  =======  =======  ========  ==========
+    colours of vertices        yes  yes      8 bits   yes
+    colours of faces           yes           8 bits
+    normals, texture           yes  yes      yes      yes
+    ... by corner                   yes               yes
+    materials                       yes               yes
+    groups                          yes      yes      yes       ascii only
+    face_labels                              yes
+    =========================  ===  =======  =======  ========  ==========
+
+    Materials of OBJ stand in a file beside it, NAME.mtl, with their pictures. OBJ colours have no opacity. glTF has one
+    vertex for every normal and texture coordinate that a vertex has, and its faces stand in the order of groups and
+    materials.
 
     Args:
         mesh: at least one face.
         path: where to; the folder must exist, a file that is there is replaced.
         ascii: write PLY or STL as text instead of binary.
-        vertex_colours: red, green and blue in [0, 1] as in pictures (sRGB); PLY, OBJ (after the coordinates, as viewers
-            expect it) and glTF take them, rounded to 8 bits. `load_mesh` skips them.
+        vertex_colours: red, green, blue and perhaps opacity in [0, 1] as in pictures (sRGB), in place of those of
+            `mesh.attributes`.
 
     Raises:
-        InvalidInputError: an unknown extension, a mesh without faces, or colours that are not one per vertex in [0, 1]
-            or that the format has no place for.
+        InvalidInputError: an unknown extension, a mesh without faces, colours that are not one per vertex in [0, 1]
+            or that the format has no place for, or a mesh with an origin as binary STL.
         FileNotFoundError: the folder does not exist.
 
     >>> import tempfile
@@ -133,25 +163,30 @@ def save_mesh(
         raise InvalidInputError(f"path: expected an extension of {known}, got {path.name!r}")
     if len(mesh.faces) == 0:
         raise InvalidInputError(f"mesh: expected at least one face to save, got {mesh!r}")
-    colours = None
     if vertex_colours is not None:
-        colours = _to_bytes(vertex_colours, len(mesh.verts), extension)
-    triangles = Triangles(
-        mesh.verts.detach().cpu().numpy(),
-        mesh.faces.cpu().numpy(),
-        None if mesh.face_labels is None else mesh.face_labels.cpu().numpy(),
-        colours,
-    )
-    write_whole(path, (_ASCII_WRITERS if ascii else _WRITERS)[extension](triangles))
+        mesh = _coloured(mesh, vertex_colours, extension)
+    contents = contents_of(mesh)
+    if extension == "obj" and contents.looks.materials:
+        write_whole(path, write_obj(contents, write_materials(contents.looks.materials, path)))
+    else:
+        write_whole(path, (_ASCII_WRITERS if ascii else _WRITERS)[extension](contents))
 
 
-def _to_bytes(colours: Tensor, vert_count: int, extension: str) -> Array:
+def _coloured(mesh: Mesh, colours: Tensor, extension: str) -> Mesh:
     if extension not in _COLOURED:
         raise InvalidInputError(f"vertex_colours: .{extension} has no place for them; save as {', '.join(_COLOURED)}")
-    values = colours.detach().cpu()
-    if tuple(values.shape) != (vert_count, 3) or not bool(((values >= 0) & (values <= 1)).all()):
+    values = colours.detach()
+    widths = (3, 4)
+    if values.ndim != 2 or len(values) != len(mesh.verts) or values.shape[1] not in widths or not _in_unit(values):
         raise InvalidInputError(
-            f"vertex_colours: expected ({vert_count}, 3) values in [0, 1], got {tuple(values.shape)}"
+            f"vertex_colours: expected ({len(mesh.verts)}, 3) values in [0, 1], got {tuple(values.shape)}"
             + (f" from {float(values.min()):.4g} to {float(values.max()):.4g}" if values.numel() else "")
         )
-    return (values * 255).round().to(torch.uint8).numpy()
+    # As 8 bits, which all formats hold.
+    rounded = (values.float() * 255).round() / 255
+    attributes = mesh.attributes or MeshAttributes()
+    return replace(mesh, attributes=replace(attributes, vertex_colours=rounded))
+
+
+def _in_unit(values: Tensor) -> bool:
+    return bool(torch.logical_and(values >= 0, values <= 1).all())

@@ -1,6 +1,6 @@
 """A copy of a mesh file with its vertices elsewhere; faces, texture coordinates, materials and all else stay.
 
-A `Mesh` holds triangles alone, so reading and writing a file loses what else is in it. Here only the numbers of the
+A `Mesh` holds triangles, so reading and writing a file loses some of what else is in it. Here only the numbers of the
 positions are replaced, in the bytes of the file itself.
 """
 
@@ -30,7 +30,8 @@ def save_moved(source: PathLike, path: PathLike, verts: Float[Tensor, "V 3"]) ->
     Args:
         source: a file that `load_mesh` reads; its extension says the format.
         path: where to, in the same format. The file appears whole or not at all.
-        verts: new positions, in the order of `load_mesh`; written with nine digits, or in the type of a binary PLY.
+        verts: new positions, in the order of `load_mesh` and about its origin; written with nine digits, or in the type
+            of a binary PLY.
 
     Raises:
         InvalidInputError: another format than OBJ, OFF and PLY, two formats, or another number of vertices.
@@ -56,11 +57,14 @@ def save_moved(source: PathLike, path: PathLike, verts: Float[Tensor, "V 3"]) ->
         raise InvalidInputError(
             f"path: expected the format of the source, one of {', '.join(_REWRITERS)}, got {path.name}"
         )
-    before = load_mesh(source).verts.numpy()
-    after = verts.detach().cpu().numpy().astype(np.float32)
+    mesh = load_mesh(source, attributes=False)
+    before, after = mesh.verts.numpy(), verts.detach().cpu().numpy().astype(np.float32)
     if after.shape != before.shape:
         raise InvalidInputError(f"verts: expected {before.shape}, as {source.name} has, got {after.shape}")
     data = read_regular(source)
+    if mesh.origin is not None:  # the file holds where they lie in its world
+        origin = mesh.origin.numpy()
+        before, after = (where.astype(np.float64) + origin for where in (before, after))
     write_whole(path, _REWRITERS[kind](data, str(source), before, after))
 
 
@@ -123,7 +127,8 @@ def _texts(before: Array, after: Array) -> list[tuple[bytes, ...] | None]:
     """The three numbers of each vertex that moved, None for the others."""
     still = (before == after).all(1).tolist()
     rows = after.tolist()
-    return [None if same else tuple(b"%.9g" % number for number in row) for same, row in zip(still, rows, strict=True)]
+    form = b"%.9g" if after.dtype == np.float32 else b"%.17g"
+    return [None if same else tuple(form % number for number in row) for same, row in zip(still, rows, strict=True)]
 
 
 def _replaced(match: re.Match[bytes], text: tuple[bytes, ...] | None, first: int) -> bytes:

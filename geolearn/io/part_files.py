@@ -11,9 +11,8 @@ import torch
 from geolearn.errors import InvalidInputError
 from geolearn.io.files import read_regular, write_whole
 from geolearn.io.gltf_container import BINARY_CHUNK, JSON_CHUNK, MAGIC
-from geolearn.io.lines import Lines, plain_text
-from geolearn.io.ply_header import parse_header
-from geolearn.io.ply_rows import AsciiRows, BinaryRows
+from geolearn.io.ply import read_ply
+from geolearn.io.ply_looks import to_bytes
 from geolearn.structures import Mesh
 from geolearn.typing import Array, Float, PathLike, Tensor, UInt8
 
@@ -60,19 +59,10 @@ def load_face_colours(path: PathLike) -> UInt8[Tensor, "F 3"] | None:
         MeshFormatError: the file is damaged or no PLY.
     """
     data, source = read_regular(path), str(path)
-    header = parse_header(data, source)
-    if header.byte_order:
-        rows = BinaryRows(data, source, header.size)
-    else:
-        rows = AsciiRows(Lines(plain_text(data, comments=False), source, header.size), source)
-    for element in header.elements:
-        if element.name != "face":
-            rows.read(element, [])
-        elif set(_COLOURS) <= set(element.names()):
-            columns = rows.read(element, list(_COLOURS))
-            values = np.stack([columns[name].values for name in _COLOURS], 1)
-            return torch.from_numpy(values.astype(np.uint8))
-    return None
+    looks = read_ply(data, source).looks
+    if looks is None or looks.face_colours is None:
+        return None
+    return torch.from_numpy(to_bytes(looks.face_colours[:, :3]))
 
 
 def save_part_scene(parts: Mapping[str, Mesh], path: PathLike, colours: Float[Tensor, "P 3"]) -> None:

@@ -1,5 +1,7 @@
 """The header of a PLY file: its encoding and what each element is made of."""
 
+import re
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +21,10 @@ _TYPES = {
 }
 _KNOWN = set(_TYPES)
 _BYTE_ORDER = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
+INDEX_NAMES = ("vertex_indices", "vertex_index")
+_AMBIGUOUS = {"vertex": ("x", "y", "z"), "face": (*INDEX_NAMES, "label"), "tristrips": INDEX_NAMES}
+_MAGIC = re.compile(rb"\s*ply[ \t]*[\r\n]")
+_END = re.compile(rb"[\r\n][ \t]*end_header[ \t]*(?:\r\n|\n|\r|\Z)")
 
 
 @dataclass(frozen=True)
@@ -41,14 +47,20 @@ class Element:
     def names(self) -> list[str]:
         return [p.name for p in self.properties]
 
+    def scalars(self) -> dict[str, Property]:
+        """The plain properties by name, without those whose name occurs twice."""
+        times = Counter(self.names())
+        return {p.name: p for p in self.properties if p.count_type is None and times[p.name] == 1}
+
 
 @dataclass(frozen=True)
 class Header:
-    """`byte_order` is "" for ascii; the body starts at byte `size`."""
+    """`byte_order` is "" for ascii; the body starts at byte `size`; `comments` are the words behind `comment`."""
 
     byte_order: str
     elements: tuple[Element, ...]
     size: int
+    comments: tuple[str, ...] = ()
 
 
 def parse_header(data: bytes, source: str) -> Header:
@@ -57,46 +69,61 @@ def parse_header(data: bytes, source: str) -> Header:
     Raises:
         MeshFormatError: not a PLY file, or a line of the header that makes no sense.
     """
-    if not data.startswith(b"ply") or data[3:4] not in (b"\n", b"\r"):
+    if not _MAGIC.match(data):
         raise not_this_format(source, "PLY (its first line is ply)", data)
-    line_break = b"\r\n" if data[3:5] == b"\r\n" else data[3:4]
-    end = data.find(b"end_header" + line_break)
-    if end < 0:
+    end = _END.search(data)
+    if end is None:
         raise damaged(source, "the header", "there is no line end_header")
-    byte_order, elements = None, []
-    for number, line in enumerate(data[:end].split(line_break)[1:], start=2):
+    size = end.end()
+    if end.group().endswith(b"\r\n") and b"\n" not in data[: end.start() + 1].lstrip():
+        size -= 1  # lines end in a carriage return: what follows is the first byte of the body
+    byte_order: str | None = None
+    rows: list[tuple[str, int]] = []
+    properties: list[list[tuple[str, str, str | None]]] = []
+    comments: list[str] = []
+    for number, line in enumerate(re.split(rb"\r\n|\n|\r", data[: end.start()].lstrip())[1:], start=2):
         words = line.decode("latin-1").split()
         match words:
-            case [] | ["comment" | "obj_info", *_]:
+            case ["comment", *_]:
+                comments.append(line.decode("utf-8", "replace").strip().removeprefix("comment").strip())
+            case [] | ["obj_info", *_]:
                 pass
             case ["format", encoding, "1.0"] if encoding in _BYTE_ORDER and byte_order is None:
                 byte_order = _BYTE_ORDER[encoding]
             case ["element", name, count] if count.isascii() and count.isdigit() and len(count) <= 18:
-                elements.append(Element(name, int(count), ()))
-            case ["property", "list", count_type, item_type, name] if elements and {count_type, item_type} <= _KNOWN:
+                rows.append((name, int(count)))
+                properties.append([])
+            case ["property", "list", count_type, item_type, name] if rows and {count_type, item_type} <= _KNOWN:
                 if _TYPES[count_type][0] == "f":
                     raise damaged(source, f"line {number}", f"a list cannot have a length of type {count_type}")
-                elements[-1] = _with(elements[-1], name, item_type, count_type, byte_order)
-            case ["property", item_type, name] if elements and item_type in _TYPES:
-                elements[-1] = _with(elements[-1], name, item_type, None, byte_order)
+                properties[-1].append((name, item_type, count_type))
+            case ["property", item_type, name] if rows and item_type in _TYPES:
+                properties[-1].append((name, item_type, None))
             case _:
                 raise damaged(source, f"line {number}", f"not a line of a PLY header: {excerpt(line)}")
     if byte_order is None:
         raise damaged(source, "the header", "there is no line format, which says ascii or binary")
-    for kind, names in [("element", [e.name for e in elements]), *((e.name, e.names()) for e in elements)]:
-        if len(set(names)) < len(names):
-            raise damaged(source, "the header", f"{kind}: a name occurs twice in {names[:20]}")
+    order = byte_order or "<"
+    elements = tuple(
+        Element(name, count, tuple(_property(order, *each) for each in parts))
+        for (name, count), parts in zip(rows, properties, strict=True)
+    )
+    names = [e.name for e in elements]
+    twice = [f"element {name}" for name in ("vertex", "face", "tristrips") if names.count(name) > 1]
+    for element in elements:
+        needed = _AMBIGUOUS.get(element.name, ())
+        twice += [f"{name} of {element.name}" for name in needed if element.names().count(name) > 1]
+    if twice:  # other names nobody reads
+        raise damaged(source, "the header", f"{twice[0]} occurs twice")
     bare = [e.name for e in elements if e.count and not e.properties]
     if bare:
         raise damaged(source, "the header", f"element {bare[0]} has rows but no properties")
-    return Header(byte_order, tuple(elements), end + len(b"end_header" + line_break))
+    return Header(byte_order, elements, size, tuple(comments))
 
 
-def _with(element: Element, name: str, item_type: str, count_type: str | None, byte_order: str | None) -> Element:
-    order = byte_order or "<"
-    new = Property(
+def _property(order: str, name: str, item_type: str, count_type: str | None) -> Property:
+    return Property(
         name,
         np.dtype(order + _TYPES[item_type]),
         None if count_type is None else np.dtype(order + _TYPES[count_type]),
     )
-    return Element(element.name, element.count, (*element.properties, new))

@@ -1,75 +1,191 @@
 """STL, binary and ascii: loose triangles, whose identical corners are merged into shared vertices.
 
-Source: https://www.fabbers.com/tech/STL_Format (the stated normals are skipped: the winding gives them).
+Ascii files are words: any white space separates them, `end loop` and `end facet` are `endloop` and `endfacet`, and
+only the name of a solid ends with its line. Solids are groups. Stated normals are skipped: the winding gives them.
+Source: https://www.fabbers.com/tech/STL_Format
 """
 
+import re
 from collections.abc import Callable
 
 import numpy as np
 
-from geolearn.io.damage import damaged
+from geolearn.errors import InvalidInputError
+from geolearn.io.contents import Contents, number_lines
+from geolearn.io.damage import damaged, leftover
+from geolearn.io.float32 import about_origin, fits_float32
 from geolearn.io.formats import looks_like, not_this_format
-from geolearn.io.lines import Lines, plain_text
-from geolearn.io.triangles import Triangles, merge_identical, number_lines, to_positions
+from geolearn.io.surface import Looks, Surface
+from geolearn.io.words import Words, plain_text, to_utf8
 from geolearn.typing import Array
 
 _FACET = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 _HEAD = 84  # 80 bytes of free text, then the number of facets
-_KEYWORDS = (b"solid", b"facet", b"outer", b"vertex", b"endloop", b"endfacet", b"endsolid", b"end solid")
-_SOLID, _FACET_BEGIN, _OUTER, _VERTEX, _END_LOOP, _END_FACET, _END_SOLID, _END = range(len(_KEYWORDS))
-_FACET_LINES = (_FACET_BEGIN, _OUTER, _VERTEX, _VERTEX, _VERTEX, _END_LOOP, _END_FACET)
+_LOOP = ("facet", "outer", "loop", "vertex", 0, 0, 0, "vertex", 0, 0, 0, "vertex", 0, 0, 0, "endloop", "endfacet")
+_END_BEFORE = re.compile(rb"(?<!\S)end\s*\Z")
+_NUMBERS = [i for i, word in enumerate(_LOOP) if word == 0]
+_FEW = 2**14  # corners that NumPy merges before the compiler is loaded
 
 
-def read_stl(data: bytes, source: str) -> Triangles:
-    """Triangles of an STL file's bytes; `source` names it in errors."""
+def read_stl(data: bytes, source: str, looks: bool = True) -> Surface:
+    """The surface in an STL file's bytes; `source` names it in errors."""
     # Some binary files start with the word solid as well, so the size decides first.
-    is_binary = len(data) >= _HEAD and len(data) == _HEAD + _FACET.itemsize * int.from_bytes(data[80:84], "little")
-    if not is_binary and data.lstrip()[:5].lower() == b"solid" and b"\0" not in data:
-        corners, place = _read_ascii(data, source)
-    else:
-        corners, place = _read_binary(data, source, is_binary)
-    verts, index = merge_identical(to_positions(corners, source, place))
-    return Triangles(verts, index.reshape(-1, 3))
+    count = int.from_bytes(data[80:84], "little")
+    if len(data) >= _HEAD and len(data) == _HEAD + _FACET.itemsize * count:
+        return _read_binary(data, source, count)
+    text = to_utf8(data)
+    if text.lstrip()[:5].lower() == b"solid" and b"\0" not in text:
+        return _read_ascii(plain_text(text, comments=False), source, looks)
+    if len(data) < _HEAD or looks_like(data) not in ("no format known here", "STL (ascii)"):
+        raise not_this_format(source, "STL", data)
+    return _read_binary(data, source, count)
 
 
-def _read_binary(data: bytes, source: str, size_fits: bool) -> tuple[Array, Callable[[int], str]]:
-    if not size_fits:
-        if len(data) < _HEAD or looks_like(data) not in ("no format known here", "STL (ascii)"):
-            raise not_this_format(source, "STL", data)
-        count = int.from_bytes(data[80:84], "little")
+def _read_binary(data: bytes, source: str, count: int) -> Surface:
+    end = _HEAD + _FACET.itemsize * count
+    if end > len(data):
         raise damaged(
             source,
             "byte 80",
-            f"expected {_HEAD} + {_FACET.itemsize} x {count} = {_HEAD + _FACET.itemsize * count} bytes "
-            f"for the {count} facets it promises, got {len(data)}",
+            f"expected {_HEAD} + {_FACET.itemsize} x {count} = {end} bytes for the {count} facets it promises, "
+            f"got {len(data)}",
         )
-    corners = np.frombuffer(data, dtype=_FACET, offset=_HEAD)["corners"].reshape(-1, 3)
-    return corners, lambda corner: f"byte {_HEAD + _FACET.itemsize * (corner // 3)} (facet {corner // 3})"
+    if end < len(data):
+        _check_leftover(data, end, count, source)
+    facets = np.frombuffer(data, dtype=_FACET, offset=_HEAD, count=count)
+    corners = np.ascontiguousarray(facets["corners"]).reshape(-1, 3)
+
+    def place(corner: int) -> str:
+        return f"byte {_HEAD + _FACET.itemsize * (corner // 3)} (facet {corner // 3})"
+
+    return _merged(corners, source, place, None)
 
 
-def _read_ascii(data: bytes, source: str) -> tuple[Array, Callable[[int], str]]:
-    lines = Lines(plain_text(data.lower(), comments=False), source)
-    kind = np.full(len(lines), -1)
-    for code, keyword in enumerate(_KEYWORDS):
-        kind[lines.starts_with(keyword)] = code
-    kind[kind == _END] = _END_SOLID  # some programs write "end solid"
-    if kind[-1] != _END_SOLID:
-        raise damaged(source, lines.place(len(lines) - 1), "the file ends without endsolid")
-    is_vertex = kind == _VERTEX
+def _check_leftover(data: bytes, end: int, count: int, source: str) -> None:
+    """Bytes behind the promised facets are no harm, unless they are facets themselves."""
+    more, rest = divmod(len(data) - end, _FACET.itemsize)
+    if rest == 0:
+        corners = np.frombuffer(data, dtype=_FACET, offset=end)["corners"].astype(np.float64)
+        sides = np.abs(corners[:, 1:] - corners[:, :1])
+        if (np.abs(corners) < 1e12).all() and (sides.max(axis=(1, 2)) > 1e-12).all():
+            problem = f"the header promises {count} facets, but {count + more} follow"
+            raise damaged(source, "byte 80", problem, "Export it again: one of the two numbers is wrong")
+    leftover(source, f"byte {end}", f"{len(data) - end} bytes", data[end : end + 100])
 
-    body = np.flatnonzero((kind != _SOLID) & (kind != _END_SOLID))
-    wanted = np.resize(np.array(_FACET_LINES), len(body))
-    if (kind[body] != wanted).any() or len(body) % len(_FACET_LINES):
-        wrong = kind[body] != wanted
-        at = int(wrong.argmax()) if wrong.any() else len(body) - 1
-        expected = _KEYWORDS[wanted[at]].decode() if wrong.any() else "a whole facet of 7 lines"
-        row = int(body[at])
-        raise damaged(source, lines.place(row), f"expected {expected}, got {lines.excerpt(row)}")
-    numbers = lines.numbers(is_vertex, keyword=b"vertex")
-    if (numbers.count != 3).any():
-        row = int((numbers.count != 3).argmax())
-        raise damaged(source, numbers.place(row), f"expected 3 coordinates after vertex, got {numbers.count[row]}")
-    return numbers.columns(3), numbers.place
+
+def _read_ascii(text: bytes, source: str, looks: bool) -> Surface:
+    text, solids, end = _without_names(text)
+    words = Words(text.lower(), source)
+    if end is None:
+        raise damaged(source, words.place(len(words)), "the file ends without endsolid")
+    behind = int(np.searchsorted(words.begin, end))
+    if behind < len(words):
+        leftover(source, words.place(behind), f"{len(words) - behind} words", text[words.begin[behind] :])
+    is_end = words.are(b"end", slice(None))
+    ends = np.zeros(len(words), dtype=bool)  # is "end" the word before?
+    ends[1:] = is_end[:-1]
+    is_facet = words.are(b"facet", slice(None)) & ~ends
+    # Between facet and outer stands the normal, which is skipped whatever it is.
+    in_head = np.cumsum(is_facet) > np.cumsum(words.are(b"outer", slice(None)))
+    chosen = np.flatnonzero((~is_end & (is_facet | ~in_head))[:behind])
+    facets = _checked(words, chosen, ends)
+    corners = words.numbers(facets[:, _NUMBERS].reshape(-1)).reshape(-1, 3)
+
+    def place(corner: int) -> str:
+        return words.place(int(facets[corner // 3, _NUMBERS[3 * (corner % 3)]]))
+
+    named = None
+    if looks and any(name for _, name in solids):
+        begin = words.begin[facets[:, 0]]
+        solid = np.searchsorted([at for at, _ in solids], begin) - 1
+        named = Looks(groups=tuple(name for _, name in solids), group=solid)
+    return _merged(corners, source, place, named)
+
+
+def _without_names(text: bytes) -> tuple[bytes, list[tuple[int, str]], int | None]:
+    """`text` with blanks for `solid NAME` and `endsolid NAME`.
+
+    Also where solids begin, with their names; and where the last one ends, None if it does not.
+    """
+    parts, solids, copied, end = [], [], 0, None
+    lower = text.lower()
+    at = lower.find(b"solid")
+    while at >= 0:
+        behind = at + len(b"solid")
+        closing = _END_BEFORE.search(lower, max(at - 16, 0), at)
+        whole = closing or at == 0 or lower[at - 1 : at].isspace()
+        if whole and (behind == len(text) or lower[behind : behind + 1].isspace()):
+            line_end = lower.find(b"\n", behind)
+            facet = _find_facet(lower, behind, len(text) if line_end < 0 else line_end)
+            begin, end = (closing.start(), facet) if closing else (at, None)
+            if not closing:
+                solids.append((at, text[behind:facet].strip().decode("utf-8", "replace")))
+            parts += [text[copied:begin], b" " * (at - begin), b" " * (facet - at)]
+            copied = behind = facet
+        at = lower.find(b"solid", behind)
+    return b"".join([*parts, text[copied:]]), solids, end
+
+
+def _find_facet(lower: bytes, begin: int, end: int) -> int:
+    """Where `facet normal` stands in a line, or its end."""
+    at = lower.find(b"facet", begin, end)
+    while at >= 0:
+        if lower[at - 1 : at].isspace() and lower[at:end].split(maxsplit=2)[1:2] == [b"normal"]:
+            return at
+        at = lower.find(b"facet", at + 1, end)
+    return end
+
+
+def _checked(words: Words, chosen: Array, ends: Array) -> Array:
+    """The words of facets, (F, 17), each a word of `_LOOP`."""
+    wrong = np.zeros(len(chosen), dtype=bool)
+    for column, word in enumerate(_LOOP):
+        if isinstance(word, str):
+            own = chosen[column :: len(_LOOP)]
+            good = words.are(word.encode(), own)
+            if word.startswith("end"):
+                good |= words.are(word[3:].encode(), own) & ends[own]
+            wrong[column :: len(_LOOP)] = ~good
+    if wrong.any() or len(chosen) % len(_LOOP):
+        first = int(wrong.argmax()) if wrong.any() else len(chosen)
+        word = int(chosen[min(first, len(chosen) - 1)])
+        problem = f"expected {_LOOP[first % len(_LOOP)] or 'a number'}, got {words.line(word)}"
+        raise damaged(words.source, words.place(word), problem)
+    return chosen.reshape(-1, len(_LOOP))
+
+
+def _merged(corners: Array, source: str, place: Callable[[int], str], looks: Looks | None) -> Surface:
+    """The surface of loose triangles, whose corners (3 F, 3) are all used."""
+    fits = fits_float32(corners)
+    if fits is not None:
+        raise damaged(
+            source,
+            place(int((~fits).argmax())),
+            f"{int((~fits).sum())} of {len(corners)} corners have a coordinate that is NaN, infinite or beyond float32",
+        )
+    rounded, origin = about_origin(corners, slice(None))
+    verts, index, first = merge_identical(rounded)
+    if origin is not None:
+        verts = corners[first]
+    return Surface(verts, lambda vertex: place(int(first[vertex])), index, np.full(len(index) // 3, 3), looks=looks)
+
+
+def merge_identical(corners: Array) -> tuple[Array, Array, Array]:
+    """Merge equal positions: (C, 3) -> unique positions in order of first use, int64 (C,) which one each is, first
+    uses.
+    """
+    keys = (corners + 0.0).view(np.uint64 if corners.dtype == np.float64 else np.uint32)  # -0.0 becomes 0.0
+    if len(keys) > _FEW:
+        from geolearn.kernels.welding import weld
+
+        index = np.empty(len(keys), np.int64)
+        first = weld(np.ascontiguousarray(keys, dtype=np.uint64), index)
+        return corners[first], index, first
+    _, first, index = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return corners[first[order]], rank[index.reshape(-1)], first[order]
 
 
 def _normals(corners: Array) -> Array:
@@ -80,18 +196,32 @@ def _normals(corners: Array) -> Array:
     return normal / np.where(length > 0, length, 1)
 
 
-def write_stl(triangles: Triangles) -> bytes:
-    """The bytes of a binary STL file. Corners are repeated per face, so vertex sharing and order are not kept."""
-    corners = triangles.verts[triangles.faces]
+def write_stl(mesh: Contents) -> bytes:
+    """The bytes of a binary STL file. Corners are repeated per face, so vertex sharing and order are not kept.
+
+    Raises:
+        InvalidInputError: a mesh about an origin, whose positions float32 does not hold.
+    """
+    if mesh.origin is not None:
+        raise InvalidInputError(
+            f"mesh: binary STL holds float32, which would bend a shape about {mesh.origin.tolist()}; write it as text, "
+            "or in another format, or without its origin"
+        )
+    corners = mesh.verts[mesh.faces]
     facets = np.zeros(len(corners), dtype=_FACET)
     facets["normal"], facets["corners"] = _normals(corners), corners
     return b"geolearn".ljust(80) + len(facets).to_bytes(4, "little") + facets.tobytes()
 
 
-def write_ascii_stl(triangles: Triangles) -> bytes:
-    """The bytes of an ascii STL file; nine digits give every float32 back exactly."""
-    corners = triangles.verts[triangles.faces]
-    rows = np.concatenate([_normals(corners), corners.reshape(-1, 9)], axis=1)
-    vertex = "vertex %.9g %.9g %.9g\n"
+def write_ascii_stl(mesh: Contents) -> bytes:
+    """The bytes of an ascii STL file, one solid for each group; nine digits give every float32 back exactly."""
+    corners = mesh.world()[mesh.faces]
+    vertex = f"vertex {mesh.position}\n"
     facet = f"facet normal %.6g %.6g %.6g\nouter loop\n{vertex * 3}endloop\nendfacet\n"
-    return f"solid geolearn\n{number_lines(facet, rows)}endsolid geolearn\n".encode()
+    group = np.full(len(corners), -1) if mesh.looks.group_index is None else mesh.looks.group_index
+    text = []
+    for number in dict.fromkeys(group.tolist()):
+        chosen = corners[group == number]
+        name = " ".join(mesh.looks.groups[number].split()) if number >= 0 else "geolearn"
+        text.append(f"solid {name}\n{number_lines(facet, _normals(chosen), chosen)}endsolid {name}\n")
+    return "".join(text).encode()

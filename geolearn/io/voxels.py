@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from geolearn.errors import InvalidInputError, MeshFormatError
+from geolearn.errors import InvalidInputError, MeshFormatError, printable
 from geolearn.io.arrays import read_npy, read_npz, write_npy, write_npz
 from geolearn.io.binvox import read_binvox, write_binvox
 from geolearn.io.damage import damaged
@@ -51,20 +51,21 @@ def load_voxels(path: PathLike) -> VoxelGrid:
     """
     path = Path(path)
     data = read_regular(path)
+    source = printable(path)
     extension = path.suffix.lower().lstrip(".")
     if extension not in VOXEL_FORMATS:
         if not data:
-            raise not_this_format(str(path), "a voxel grid", data)
+            raise not_this_format(source, "a voxel grid", data)
         raise MeshFormatError(
-            f"{path}: no voxel format has the extension {path.suffix!r} (known: {', '.join(VOXEL_FORMATS)}); the "
+            f"{source}: no voxel format has the extension {path.suffix!r} (known: {', '.join(VOXEL_FORMATS)}); the "
             f"content looks like {looks_like(data)}. Rename the file to the extension of its content."
         )
-    grid = _READERS[extension](data, str(path))
+    grid = _READERS[extension](data, source)
     with np.errstate(over="ignore", invalid="ignore"):
         origin = np.asarray(grid.origin).astype(np.float32)
     if not np.isfinite(origin).all() or not 0 < grid.voxel_size < np.inf:
         raise damaged(
-            str(path),
+            source,
             "its place in the world",
             f"expected a finite origin and a voxel size > 0, got {origin.tolist()} and {grid.voxel_size}",
         )

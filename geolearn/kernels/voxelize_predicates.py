@@ -20,7 +20,7 @@ def _two_sum(a, b):
 
 
 @kernel
-def _two_product(a, b):
+def two_product(a, b):
     product = a * b
     scaled = 134217729.0 * a  # 2**27 + 1 splits a float64 into two halves of 26 bits
     a_high = scaled - (scaled - a)
@@ -49,10 +49,10 @@ def _add(expansion, length, value):
 @kernel
 def _add_product(expansion, length, a, b, c):
     """Add a * b * c exactly."""
-    product, error = _two_product(a, b)
+    product, error = two_product(a, b)
     for part in (error, product):
         if part != 0.0:
-            high, low = _two_product(part, c)
+            high, low = two_product(part, c)
             length = _add(expansion, length, low)
             length = _add(expansion, length, high)
     return length

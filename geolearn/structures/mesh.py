@@ -9,6 +9,7 @@ import torch
 from geolearn.errors import InvalidInputError
 from geolearn.structures import interop
 from geolearn.structures._door import to_tensor
+from geolearn.structures.attributes import MeshAttributes
 from geolearn.typing import Bool, Float, Int, Tensor
 
 
@@ -21,6 +22,11 @@ class Mesh:
         faces: int64 (F, 3) vertex indices, counter-clockwise seen from outside.
         face_labels: optional int64 (F,), a part label per face.
         name: where it came from; free text, may be empty.
+        origin: optional float64 (3,), where `verts` count from in the world of the file. `load_mesh` sets it for shapes
+            so far from 0 that float32 would bend them; None means 0. Nothing but `world_verts` and `save_mesh` looks
+            at it.
+        attributes: optional colours, normals, texture coordinates, materials and groups. A mesh with other vertices
+            keeps them under `dataclasses.replace`, its old normals included: give new ones, or None.
 
     Arrays and sequences are converted. An empty mesh (V = 0 or F = 0) is a valid record.
 
@@ -38,6 +44,8 @@ class Mesh:
     faces: Int[Tensor, "F 3"]
     face_labels: Int[Tensor, " F"] | None = None
     name: str = ""
+    origin: Float[Tensor, " 3"] | None = field(default=None, kw_only=True)
+    attributes: MeshAttributes | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         verts = to_tensor(self.verts, "verts", torch.float32, (None, 3))
@@ -54,10 +62,16 @@ class Mesh:
         if self.face_labels is not None:
             labels = to_tensor(self.face_labels, "face_labels", torch.int64, (len(faces),)).to(verts.device)
             object.__setattr__(self, "face_labels", labels)
+        if self.origin is not None:
+            object.__setattr__(self, "origin", to_tensor(self.origin, "origin", torch.float64, (3,)).to(verts.device))
+        if self.attributes is not None:
+            self.attributes.check(len(verts), len(faces))
 
     def __repr__(self) -> str:
         labels = "" if self.face_labels is None else ", labelled"
-        return f"Mesh({self.name!r}, {len(self.verts)} verts, {len(self.faces)} faces{labels})"
+        origin = "" if self.origin is None else f", about {tuple(self.origin.tolist())}"
+        names = "" if self.attributes is None else "".join(f", {name}" for name in self.attributes.names())
+        return f"Mesh({self.name!r}, {len(self.verts)} verts, {len(self.faces)} faces{labels}{names}{origin})"
 
     @property
     def device(self) -> torch.device:
@@ -75,20 +89,56 @@ class Mesh:
         """Corner positions of every face."""
         return self.verts[self.faces]
 
+    def world_verts(self) -> Float[Tensor, "V 3"]:
+        """Positions in the world of the file, float64 (V, 3): `verts` about `origin`.
+
+        >>> origin = torch.tensor([691240.0, 5334568.0, 512.0], dtype=torch.float64)
+        >>> mesh = Mesh(torch.eye(3), torch.tensor([[0, 1, 2]]), origin=origin)
+        >>> mesh.world_verts()[1].tolist()
+        [691240.0, 5334569.0, 512.0]
+        """
+        return self.verts.double() if self.origin is None else self.verts.double() + self.origin
+
+    def labelled_by(self, kind: str) -> "Mesh":
+        """The same mesh with the number of each face's group or material as its label, -1 where it has none.
+
+        `attributes.groups` and `attributes.materials` hold their names, in the order of the numbers.
+
+        Args:
+            kind: "groups" or "materials".
+
+        Raises:
+            InvalidInputError: another kind, or a mesh without such.
+
+        >>> attributes = MeshAttributes(groups=("seat", "legs"), group_index=torch.tensor([1]))
+        >>> mesh = Mesh(torch.eye(3), torch.tensor([[0, 1, 2]]), attributes=attributes)
+        >>> mesh.labelled_by("groups").face_labels.tolist()
+        [1]
+        """
+        if kind not in ("groups", "materials"):
+            raise InvalidInputError(f"kind: expected 'groups' or 'materials', got {kind!r}")
+        index = None if self.attributes is None else getattr(self.attributes, f"{kind.removesuffix('s')}_index")
+        if index is None:
+            raise InvalidInputError(f"mesh: {self!r} has no {kind}")
+        return replace(self, face_labels=index)
+
     def to(self, device: torch.device | str) -> "Mesh":
         labels = None if self.face_labels is None else self.face_labels.to(device)
-        return replace(self, verts=self.verts.to(device), faces=self.faces.to(device), face_labels=labels)
+        attributes = None if self.attributes is None else self.attributes.to(device)
+        return replace(
+            self, verts=self.verts.to(device), faces=self.faces.to(device), face_labels=labels, attributes=attributes
+        )
 
     def normalised(self) -> "Mesh":
         """The same mesh centred at the origin with the longest side of its box equal to 1.
 
         The transform of every loader: uniform scale, centre of the bounding box. A mesh without extent (all
-        vertices equal) is only centred.
+        vertices equal) is only centred. The new mesh has no `origin`.
         """
         low, high = self.bounds
         longest = (high - low).max()
         scale = torch.where(longest > 0, longest, torch.ones_like(longest))
-        return replace(self, verts=(self.verts - (low + high) / 2) / scale)
+        return replace(self, verts=(self.verts - (low + high) / 2) / scale, origin=None)
 
     def to_trimesh(self) -> Any:
         """As `trimesh.Trimesh`, unprocessed: same vertices, faces and order; labels in `face_attributes`."""
@@ -177,7 +227,7 @@ class MeshBatch:
 
     @classmethod
     def from_meshes(cls, meshes: Iterable[Mesh]) -> "MeshBatch":
-        """Pack meshes, which must be on one device, and their labels if all have some.
+        """Pack meshes, which must be on one device, and their labels if all have some. Attributes are not carried.
 
         Raises:
             InvalidInputError: no mesh, or some with labels and some without.

@@ -54,7 +54,7 @@ def read_shape(path: PathLike, up: str = "z") -> Mesh | VoxelGrid:
     """A mesh or voxel file, by its suffix; `up` is the axis that points up in a mesh file."""
     if Path(path).suffix.lower() in GRIDS:
         return load_voxels(path)
-    mesh = load_mesh(path)
+    mesh = load_mesh(path, attributes=False)
     return replace(mesh, verts=to_z_up(mesh.verts, up))
 
 

@@ -22,12 +22,15 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
-from seed_files import EXTENSIONS, MESHES, seeds
+from seed_files import EXTENSIONS, KINDS, MESHES, POINTS, seeds
 
-from geolearn.io import MeshFormatError, load_mesh, load_voxels
-from geolearn.structures import Mesh, VoxelGrid
+from geolearn.io import MeshFormatError, load_mesh, load_points, load_voxels
+from geolearn.io.polygons import triangulate
+from geolearn.structures import Mesh, PointCloud, VoxelGrid
 
 SECONDS_PER_FILE, BYTES_PER_FILE = 1.0, 200e6
 WORDS = (
@@ -162,7 +165,7 @@ def mutate_inside(kind: str, data: bytes, rng: random.Random, others: list[bytes
 
 def cases(kind: str, count: int) -> Iterator[bytes]:
     """`count` damaged files of a format, always the same ones."""
-    good = seeds(kind)
+    good = more_seeds(kind)
     for i in range(count):
         rng = random.Random(f"{kind}-{i}")
         data = rng.choice(good)
@@ -172,8 +175,27 @@ def cases(kind: str, count: int) -> Iterator[bytes]:
             yield mutate(data, rng, good)
 
 
-def check_record(record: Mesh | VoxelGrid) -> None:
-    if isinstance(record, Mesh):
+def more_seeds(kind: str) -> list[bytes]:
+    """Good files to start from, those of all kinds among them."""
+    extension = (EXTENSIONS | POINTS)[kind]
+    wanted = {"ply-ascii": b"format ascii", "ply-little": b"format binary_little", "ply-big": b"format binary_big"}.get(
+        kind, b""
+    )
+    more = [path.read_bytes() for path in sorted(KINDS.glob(f"*{extension}")) if not path.name.startswith("matlab")]
+    return [*seeds(kind), *(data for data in more if wanted in data)]
+
+
+def loader(kind: str) -> Callable[[Path], Any]:
+    if kind in POINTS:
+        return load_points
+    return load_mesh if kind in MESHES else load_voxels
+
+
+def check_record(record: Mesh | VoxelGrid | PointCloud) -> None:
+    if isinstance(record, PointCloud):
+        assert len(record) > 0
+        assert bool(torch.isfinite(record.points).all())
+    elif isinstance(record, Mesh):
         assert len(record.verts) > 0
         assert len(record.faces) > 0
         assert bool(torch.isfinite(record.verts).all())
@@ -196,10 +218,11 @@ def run(kind: str, count: int, folder: Path) -> Tally:
         AssertionError: a file raised something else, took over a second of processor time or over 200 MB; it is left
             in `folder`.
     """
-    load = load_mesh if kind in MESHES else load_voxels
-    path = folder / f"case{EXTENSIONS[kind]}"
+    load = loader(kind)
+    triangulate(np.eye(5)[:, :3], np.array([0, 1, 3, 2, 4]), np.array([5]))  # loads the compiler, which takes a while
+    path = folder / f"case{(EXTENSIONS | POINTS)[kind]}"
     tally = Tally()
-    for data in seeds(kind):  # the seeds themselves must be good, or the fuzzing says nothing
+    for data in more_seeds(kind):  # the seeds themselves must be good, or the fuzzing says nothing
         path.write_bytes(data)
         check_record(load(path))
     previous = signal.signal(signal.SIGPROF, _too_long)
@@ -238,7 +261,7 @@ def run(kind: str, count: int, folder: Path) -> Tally:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=20_000)
-    parser.add_argument("--formats", nargs="*", default=list(EXTENSIONS), choices=list(EXTENSIONS))
+    parser.add_argument("--formats", nargs="*", default=list(EXTENSIONS | POINTS), choices=list(EXTENSIONS | POINTS))
     arguments = parser.parse_args()
     warnings.simplefilter("error")  # as in the test suite: a reader must not warn either
     print(f"{'format':12}{'files':>8}{'loaded':>8}{'refused':>8}{'slowest':>12}{'peak':>10}")

@@ -26,6 +26,8 @@ MESHES = {
 }
 VOXELS = {"binvox": ".binvox", "mat": ".mat", "npy": ".npy", "npz": ".npz"}
 EXTENSIONS = MESHES | VOXELS
+POINTS = {"xyz": ".xyz", "pcd": ".pcd"}
+KINDS = Path(__file__).parent / "kinds"
 
 
 def tetrahedron() -> Mesh:
@@ -142,9 +144,33 @@ l 1 2
 """
 
 
+PCD = (
+    "# .PCD v0.7\nVERSION 0.7\nFIELDS x y z _ normal_x normal_y normal_z rgb\nSIZE 4 4 4 1 4 4 4 4\n"
+    "TYPE F F F U F F F U\nCOUNT 1 1 1 3 1 1 1 1\nWIDTH 2\nHEIGHT 1\nPOINTS 2\nDATA {}\n"
+)
+
+
+def point_seeds(kind: str) -> list[bytes]:
+    """Good files of points."""
+    if kind == "xyz":
+        return [b"3\n0 0 0 0 0 1\n1 0 0.5 0 1 0\n-1 2e1 3 1 0 0\n", b"//X Y Z R G B\n1,2,3,255,0,9\n4,5,6,1,2,3\n"]
+    body = b"".join(struct.pack("<3f3B3fI", i, 2, 3, 9, 9, 9, 0, 0, 1, 0x102030) for i in range(2))
+    columns = struct.pack("<6f", 0, 1, 2, 2, 3, 3) + bytes(6) + struct.pack("<6f2I", 0, 0, 0, 0, 1, 1, 5, 6)
+    packed = b"".join(
+        bytes([len(part) - 1]) + part for part in (columns[i : i + 32] for i in range(0, len(columns), 32))
+    )
+    return [
+        PCD.format("ascii").encode() + b"0 2 3 9 9 9 0 0 1 1056816\n1 2 nan 9 9 9 0 0 1 7\n",
+        PCD.format("binary").encode() + body,
+        PCD.format("binary_compressed").encode() + struct.pack("<II", len(packed), len(columns)) + packed,
+    ]
+
+
 @functools.cache
 def seeds(kind: str) -> list[bytes]:
     """Good files to start from."""
+    if kind in POINTS:
+        return point_seeds(kind)
     small, large, extension = tetrahedron(), blob(), EXTENSIONS[kind]
     if kind == "off":
         return [written(small, ".off"), written(large, ".off"), OFF_BY_HAND, b"OFF4 4 0" + written(small, ".off")[9:]]

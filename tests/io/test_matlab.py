@@ -89,7 +89,7 @@ def test_big_endian_small_elements_and_column_order_by_hand(tmp_path):
         (mat(variable((2, 2, 2), bytes(8), array_class=0x808)), "not an array of plain real numbers"),
         (mat(variable((2, 2, 2), bytes(8)), variable((2,), bytes(2), name=b"origin")), "origin: expected 3 numbers"),
         (mat(*[variable((1,), b"\0", name=b"x")] * 1001), "variable 1000 has"),
-        (b"\x89HDF\r\n\x1a\n", "looks like HDF5"),
+        (b"\x89HDF\r\n\x1a\n", r"looks like MATLAB 7\.3 \(HDF5\)"),
         (b"MATLAB 5.0", "this is not MATLAB|expected MATLAB"),
     ],
 )

@@ -164,3 +164,14 @@ class TestRefusals:
         with pytest.raises(MeshFormatError, match="its first element is not the vertices, or they hold lists"):
             save_moved(written(tmp_path, "ply", first), tmp_path / "out.ply", torch.zeros(4, 3))
         assert not (tmp_path / "out.ply").exists()
+
+
+def test_a_shape_far_from_0_stays_where_it_is(tmp_path):
+    source = Path(__file__).parent / "kinds" / "utm_house.obj"
+    mesh = load_mesh(source)
+    moved = mesh.verts.clone()
+    moved[4, 2] += 0.5
+    save_moved(source, tmp_path / "a.obj", moved)
+    again = load_mesh(tmp_path / "a.obj")
+    assert torch.equal(again.origin, mesh.origin)
+    assert torch.allclose(again.verts, moved, rtol=0, atol=1e-6)

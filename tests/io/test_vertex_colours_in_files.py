@@ -1,4 +1,4 @@
-"""Colours of vertices as other programs read them, and our own readers, which skip them."""
+"""Colours of vertices as other programs read them, and as we read them back."""
 
 import json
 
@@ -25,6 +25,7 @@ def test_trimesh_reads_them(tmp_path, name, ascii):
     there = trimesh.load(tmp_path / name, process=False)
     assert np.abs(there.visual.vertex_colors[:, :3].astype(int) - BYTES).max() <= 1
     back = load_mesh(tmp_path / name)
+    assert np.abs(back.attributes.vertex_colours.numpy() * 255 - BYTES).max() <= 0.1
     assert torch.equal(back.verts, TETRAHEDRON.verts)
     assert torch.equal(back.faces, TETRAHEDRON.faces)
 
@@ -37,16 +38,18 @@ def test_gltf_holds_linear_light(tmp_path, name):
     srgb = BYTES / 255
     linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
     assert np.abs(there - linear).max() < 0.01
-    assert torch.equal(load_mesh(tmp_path / name).verts, TETRAHEDRON.verts)
+    back = load_mesh(tmp_path / name)
+    assert torch.equal(back.verts, TETRAHEDRON.verts)
+    assert np.abs(back.attributes.vertex_colours.numpy() * 255 - BYTES).max() <= 1e-3
     if name == "m.gltf":
         document = json.loads((tmp_path / name).read_text())
         accessor = document["accessors"][document["meshes"][0]["primitives"][0]["attributes"]["COLOR_0"]]
-        assert accessor == {"bufferView": 2, "componentType": 5126, "count": 4, "type": "VEC3"}
+        assert accessor == {"bufferView": 1, "componentType": 5126, "count": 4, "type": "VEC3"}
 
 
 def test_colours_that_do_not_fit(tmp_path):
-    with pytest.raises(InvalidInputError, match=r"\.off has no place for them; save as ply, obj"):
-        save_mesh(TETRAHEDRON, tmp_path / "m.off", vertex_colours=COLOURS)
+    with pytest.raises(InvalidInputError, match=r"\.stl has no place for them; save as ply, obj"):
+        save_mesh(TETRAHEDRON, tmp_path / "m.stl", vertex_colours=COLOURS)
     for wrong in (COLOURS[:3], COLOURS * 255, COLOURS * float("nan")):
         with pytest.raises(InvalidInputError, match=r"expected \(4, 3\) values in \[0, 1\]"):
             save_mesh(TETRAHEDRON, tmp_path / "m.ply", vertex_colours=wrong)

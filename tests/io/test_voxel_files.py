@@ -84,7 +84,7 @@ BINVOX = "#binvox 1\ndim 2 2 2\ntranslate 0 0 0\nscale 1\ndata\n"
     [
         (BINVOX, [0, 7], "the runs hold 7 cells instead of 2.3 = 8"),
         (BINVOX, [0, 9], "the runs hold 9 cells"),
-        (BINVOX, [0, 8, 1], "the last run has a value but no length"),
+        (BINVOX, [0, 7, 1], "the last run has a value but no length"),
         (BINVOX, [2, 8], "byte 49: expected a value of 0 or 1, got 2"),
         (BINVOX.replace("data", "date"), [0, 8], "there is no line data"),
         (BINVOX.replace("dim 2 2 2\n", ""), [0, 8], "there is no line dim"),
