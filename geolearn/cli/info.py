@@ -12,7 +12,7 @@ VOXEL_SUFFIXES = (".binvox", ".mat", ".npy", ".npz")
 
 @dataclass(frozen=True)
 class Info:
-    """Describe a mesh or voxel file, trained weights, a run folder, or a dataset.
+    """Describe a mesh, point or voxel file, trained weights, a run folder, or a dataset.
 
     For example:
         geolearn info chair.off
@@ -25,10 +25,13 @@ class Info:
     """A file, a run folder, the name of shipped weights, or the name of a dataset."""
 
     def run(self) -> int:
+        from geolearn.errors import printable
+
         facts = describe(self.subject)
         width = max(map(len, facts))
         for name, value in facts.items():
-            print(f"{name:{width}}  {value if isinstance(value, str) else json.dumps(value)}")
+            text = value if isinstance(value, str) else json.dumps(value)
+            print(f"{printable(name):{width}}  {printable(text, lines=True)}")
         return 0
 
 
@@ -36,8 +39,8 @@ def describe(subject: str) -> dict[str, Any]:
     """Facts about whatever `subject` names, most telling first."""
     from geolearn.data import dataset_names, describe_dataset
     from geolearn.errors import unknown_name
-    from geolearn.io import load_mesh, load_voxels
-    from geolearn.io.inspect import describe_mesh, describe_voxels
+    from geolearn.io import load_voxels
+    from geolearn.io.inspect import describe_shape, describe_voxels
     from geolearn.models import load_model, pretrained_names
 
     path = Path(subject)
@@ -45,13 +48,22 @@ def describe(subject: str) -> dict[str, Any]:
         if not (path / "config.json").is_file():
             raise FileNotFoundError(f"{path} is a folder without config.json, so it is not a run")
         parts = [path / "config.json", path / "result.json", path / "evaluation" / "result.json"]
-        return {part.relative_to(path).as_posix(): json.loads(part.read_text()) for part in parts if part.is_file()}
+        return {part.relative_to(path).as_posix(): _read_json(part) for part in parts if part.is_file()}
     if path.suffix == ".safetensors" or subject in pretrained_names():
         model, record = load_model(subject)
         return {**record, "parameters": sum(p.numel() for p in model.parameters())}
     if path.is_file() or path.suffix:
         voxels = path.suffix.lower() in VOXEL_SUFFIXES
-        return describe_voxels(load_voxels(path)) if voxels else describe_mesh(load_mesh(path))
+        return describe_voxels(load_voxels(path)) if voxels else describe_shape(path)
     if subject in dataset_names():
         return describe_dataset(subject)
     raise unknown_name("file, run, weights or dataset", subject, [*pretrained_names(), *dataset_names()])
+
+
+def _read_json(path: Path) -> Any:
+    from geolearn.errors import CheckpointError
+
+    try:
+        return json.loads(path.read_text())
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: damaged, not JSON ({error})") from error

@@ -2,80 +2,148 @@
 
 import io
 import logging
+import signal
 import sys
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from geolearn._optional import require
-from geolearn.errors import GeolearnError
+from geolearn.errors import GeolearnError, printable
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
-    0 done, 1 failed check, 2 bad input, 130 interrupted, 141 stdout closed by the reader (`geolearn ... | head`).
+    0 done, 1 failed check, 2 bad input, or a file or memory that the system does not give, 130 interrupted, 129 and 143
+    hung up and terminated, 141 stdout closed by the reader (`geolearn ... | head`).
     """
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    _log_to_stderr()
     try:
-        tyro = require("tyro", extra="train")
-        from geolearn.cli.benchmark import Benchmark
-        from geolearn.cli.data import List, Prepare
-        from geolearn.cli.deform import Deform
-        from geolearn.cli.demo import Demo
-        from geolearn.cli.evaluate import Evaluate
-        from geolearn.cli.fit import Fit
-        from geolearn.cli.info import Info
-        from geolearn.cli.predict import Predict
-        from geolearn.cli.render import Render
-        from geolearn.cli.train import Train
-        from geolearn.cli.voxelize import VoxelizeFile
-
-        def named(command: Any, name: str) -> Any:
-            return Annotated[command, tyro.conf.subcommand(name)]
-
-        data = Annotated[
-            named(Prepare, "prepare") | named(List, "list"),
-            tyro.conf.subcommand("data", description="Prepare datasets, and list them."),
-        ]
-        commands = (
-            named(Demo, "demo")
-            | data
-            | named(Train, "train")
-            | named(Evaluate, "evaluate")
-            | named(Predict, "predict")
-            | named(Benchmark, "benchmark")
-            | named(Fit, "fit")
-            | named(Deform, "deform")
-            | named(Render, "render")
-            | named(VoxelizeFile, "voxelize")
-            | named(Info, "info")
-        )
-        command = tyro.cli(
-            commands,
-            args=arguments,
-            prog="geolearn",
-            description="Learning on 3D geometry: train, benchmark, fit, convert and inspect.",
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
-        )
-        # Lightning advises programmers, on worker counts and the like; a command line user cannot act on it.
-        warnings.filterwarnings("ignore", module="lightning.*")
-        logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
-        status = command.run()
-        sys.stdout.flush()  # here, where a closed pipe is understood, and not at the interpreter's exit
-        return status
+        with _stopped_by_signals():
+            return _run(arguments)
     except GeolearnError as error:
-        sys.stderr.write(f"geolearn: {error}\n")
-        return 2
-    except FileNotFoundError as error:
-        sys.stderr.write(f"geolearn: {error}\n")
-        return 2
+        return _fail(error)
+    except Stopped as stopped:
+        _say(f"stopped ({stopped.name}); what was finished is kept")
+        return 128 + stopped.number
     except KeyboardInterrupt:
-        sys.stderr.write("\ngeolearn: interrupted; what was finished is kept\n")
+        sys.stderr.write("\n")
+        _say("interrupted; what was finished is kept")
         return 130
     except BrokenPipeError as error:
-        sys.stderr.write(f"geolearn: {error}; what was written to files is kept\n")
+        _say(f"{error}; what was written to files is kept")
         sys.stdout = io.StringIO()  # what was not yet flushed has nowhere to go
         return 141
+    except OSError as error:
+        return _fail(error if error.filename is None else f"{error.filename}: {error.strerror}")
+    except MemoryError as error:
+        return _fail(f"not enough memory ({error})" if str(error) else "not enough memory")
+    except RuntimeError as error:  # so says torch, which has no class of its own for it on processors
+        if "can't allocate memory" not in str(error):
+            raise
+        return _fail(f"not enough memory ({str(error).partition('DefaultCPUAllocator: ')[2] or error})")
+
+
+def _run(arguments: list[str] | None) -> int:
+    tyro = require("tyro", extra="train")
+    from geolearn.cli.benchmark import Benchmark
+    from geolearn.cli.data import List, Prepare
+    from geolearn.cli.deform import Deform
+    from geolearn.cli.demo import Demo
+    from geolearn.cli.evaluate import Evaluate
+    from geolearn.cli.fit import Fit
+    from geolearn.cli.info import Info
+    from geolearn.cli.predict import Predict
+    from geolearn.cli.render import Render
+    from geolearn.cli.train import Train
+    from geolearn.cli.voxelize import VoxelizeFile
+
+    def named(command: Any, name: str) -> Any:
+        return Annotated[command, tyro.conf.subcommand(name)]
+
+    data = Annotated[
+        named(Prepare, "prepare") | named(List, "list"),
+        tyro.conf.subcommand("data", description="Prepare datasets, and list them."),
+    ]
+    commands = (
+        named(Demo, "demo")
+        | data
+        | named(Train, "train")
+        | named(Evaluate, "evaluate")
+        | named(Predict, "predict")
+        | named(Benchmark, "benchmark")
+        | named(Fit, "fit")
+        | named(Deform, "deform")
+        | named(Render, "render")
+        | named(VoxelizeFile, "voxelize")
+        | named(Info, "info")
+    )
+    command = tyro.cli(
+        commands,
+        args=arguments,
+        prog="geolearn",
+        description="Learning on 3D geometry: train, benchmark, fit, convert and inspect.",
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+    )
+    # Lightning advises programmers, on worker counts and the like; a command line user cannot act on it.
+    warnings.filterwarnings("ignore", module="lightning.*")
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
+    status = command.run()
+    sys.stdout.flush()  # here, where a closed pipe is understood, and not at the interpreter's exit
+    return status
+
+
+class Stopped(BaseException):
+    """A signal that asks the process to end, raised so that half-written files are cleared away."""
+
+    def __init__(self, number: int):
+        super().__init__(number)
+        self.number, self.name = number, signal.Signals(number).name
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Leave by an exception on SIGTERM and SIGHUP, unless the caller ignores them (`nohup`)."""
+
+    def stop(number: int, frame: object) -> None:
+        raise Stopped(number)
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has one
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []
+    taken = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
+
+
+class _Printable(logging.Formatter):
+    """Names of files in a message cannot steer the terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record), lines=True)
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Printable("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+def _say(text: object) -> None:
+    sys.stderr.write(f"geolearn: {printable(text, lines=True)}\n")
+
+
+def _fail(text: object) -> int:
+    _say(text)
+    return 2
 
 
 if __name__ == "__main__":

@@ -95,6 +95,8 @@ class Render:
     def _check(self, folder: Path) -> None:
         from geolearn.errors import InvalidInputError
 
+        if folder.exists() and not folder.is_dir():
+            raise InvalidInputError(f"{folder}: expected a folder for the pictures, got a file")
         present = [
             name for name in ("transforms.json", "sheet.png", "turntable.gif", "images") if (folder / name).exists()
         ]

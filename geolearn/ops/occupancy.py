@@ -9,6 +9,7 @@ import torch
 from geolearn.errors import InvalidInputError, unknown_name
 from geolearn.ops.grid_frame import check_bounds, frame_of_box
 from geolearn.structures import Cameras, VoxelGrid
+from geolearn.structures._door import whole_number
 from geolearn.typing import Array, Float, Tensor
 
 FREE, UNKNOWN, SURFACE = 0.0, 0.5, 1.0
@@ -68,6 +69,7 @@ def occupancy_from_scan(
     if not bool(torch.isfinite(points).all() and torch.isfinite(origins).all()):
         raise InvalidInputError("points, origins: expected finite coordinates; drop beams without a return")
     ends = points.detach().cpu().double().contiguous().numpy()
+    resolution, padding = whole_number(resolution, "resolution"), whole_number(padding, "padding")
     origin, voxel_size = _frame(ends, resolution, padding, bounds)
     starts = origins.detach().cpu().double().expand(len(ends), 3).numpy()
 
@@ -127,6 +129,7 @@ def occupancy_from_depth(
     surface_points = torch.cat(
         [_back_project(image, cameras[n]) for n, image in enumerate(depth)] or [depth.new_zeros(0, 3)]
     )
+    resolution, padding = whole_number(resolution, "resolution"), whole_number(padding, "padding")
     origin, voxel_size = _frame(surface_points.cpu().double().numpy(), resolution, padding, bounds)
     grid = VoxelGrid(depth.new_full((resolution,) * 3, UNKNOWN), torch.from_numpy(origin), voxel_size)
     centres = grid.centres(torch.ones_like(grid.values).nonzero())

@@ -3,6 +3,7 @@
 import torch
 
 from geolearn.errors import InvalidInputError, unknown_name
+from geolearn.structures._door import whole_number
 from geolearn.typing import Int, Shaped, Tensor
 
 _REDUCTIONS = {"sum": "sum", "add": "sum", "mean": "mean", "max": "amax", "min": "amin", "mul": "prod"}
@@ -26,7 +27,7 @@ def scatter(
 
     Args:
         src: values of any shape.
-        index: int64, either as long as `src` along `dim` (1-D) or broadcastable to the shape of `src`.
+        index: whole numbers, either as long as `src` along `dim` (1-D) or broadcastable to the shape of `src`.
         dim: the dimension that is reduced; negative counts from the end.
         dim_size: size of the result along `dim`; by default `index.max() + 1` (0 without values).
         reduce: "sum" (or "add"), "mean", "max", "min" or "mul".
@@ -43,6 +44,7 @@ def scatter(
     """
     if reduce not in _REDUCTIONS:
         raise unknown_name("reduction", reduce, _REDUCTIONS)
+    index, dim = _whole(index, "index"), whole_number(dim, "dim")
     if not -src.ndim <= dim < src.ndim:
         raise InvalidInputError(f"dim: expected a dimension of src {tuple(src.shape)}, got {dim}")
     dim %= src.ndim
@@ -54,12 +56,17 @@ def scatter(
             f"shape {tuple(index.shape)}"
         )
     low, high = (int(index.min()), int(index.max())) if index.numel() and src.numel() else (0, -1)
-    if dim_size is None:
-        dim_size = high + 1
+    dim_size = high + 1 if dim_size is None else whole_number(dim_size, "dim_size")
     if low < 0 or high >= dim_size:
         raise InvalidInputError(f"index: expected values in 0..{dim_size - 1}, got {low}..{high}")
     out = src.new_full([*src.shape[:dim], dim_size, *src.shape[dim + 1 :]], 1 if reduce == "mul" else 0)
     return out.scatter_reduce(dim, index.expand_as(src), src, _REDUCTIONS[reduce], include_self=reduce == "mul")
+
+
+def _whole(numbers: Tensor, name: str) -> Tensor:
+    if numbers.is_floating_point() or numbers.is_complex() or numbers.dtype == torch.bool:
+        raise InvalidInputError(f"{name}: expected whole numbers, got {numbers.dtype}; convert them first")
+    return numbers.long()
 
 
 def segment_csr(src: Shaped[Tensor, "..."], indptr: Int[Tensor, "..."], reduce: str = "sum") -> Shaped[Tensor, "..."]:
@@ -70,8 +77,9 @@ def segment_csr(src: Shaped[Tensor, "..."], indptr: Int[Tensor, "..."], reduce: 
 
     Args:
         src: values; the dimension that is reduced is the last one of `indptr`.
-        indptr: int64 (..., S + 1), non-decreasing along its last dimension, between 0 and the size of `src` there. Its
-            leading dimensions broadcast with those of `src`; usually it is 1-D and rows of `src` are reduced.
+        indptr: whole numbers (..., S + 1), non-decreasing along its last dimension, between 0 and the size of `src`
+            there. Its leading dimensions broadcast with those of `src`; usually it is 1-D and rows of `src` are
+            reduced.
         reduce: "sum" (or "add"), "mean", "max", "min" or "mul".
 
     Returns:
@@ -84,6 +92,7 @@ def segment_csr(src: Shaped[Tensor, "..."], indptr: Int[Tensor, "..."], reduce: 
     >>> segment_csr(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0, 1, 3]))
     tensor([1., 6.])
     """
+    indptr = _whole(indptr, "indptr")
     dim = indptr.ndim - 1
     if not 0 <= dim < src.ndim or indptr.shape[-1] == 0:
         raise InvalidInputError(

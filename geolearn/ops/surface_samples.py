@@ -8,6 +8,7 @@ from geolearn.errors import InvalidInputError
 from geolearn.ops.face_geometry import face_cross
 from geolearn.ops.segments import scatter
 from geolearn.structures import Mesh, MeshBatch
+from geolearn.structures._door import whole_number
 from geolearn.typing import Float, Int, Tensor
 
 
@@ -49,6 +50,7 @@ def sample_surface(mesh: Mesh | MeshBatch, count: int, *, generator: torch.Gener
     >>> points.shape, bool((points.sum(1) <= 1).all())
     (torch.Size([100, 3]), True)
     """
+    count = whole_number(count, "count")
     if count < 0:
         raise InvalidInputError(f"count: expected at least 0 points, got {count}")
     batch = mesh if isinstance(mesh, MeshBatch) else MeshBatch.from_meshes([mesh])

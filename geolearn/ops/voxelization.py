@@ -9,6 +9,7 @@ import torch
 from geolearn.errors import InvalidInputError
 from geolearn.ops.grid_frame import MAX_RESOLUTION, check_bounds, frame_of_box
 from geolearn.structures import Mesh, VoxelGrid
+from geolearn.structures._door import whole_number
 from geolearn.typing import Array, Tensor
 
 
@@ -41,7 +42,8 @@ def voxelize(
         padding: cells left empty on every side.
         bounds: (2, 3), the lowest and highest corner of the box that is fitted (for example the same for many shapes);
             what lies outside the grid is cut off. By default the box of the mesh.
-        fill: how `solid` finds the inside.
+        fill: how `solid` finds the inside. A surface that encloses nothing, because of holes larger than a cell, gives
+            the surface alone with "flood".
 
     Returns:
         A bool grid (R, R, R) on the mesh's device. Uniform scale, centred: the longest side of the box fills
@@ -57,6 +59,9 @@ def voxelize(
     >>> [int(voxelize(box, 8, mode=mode, padding=1).values.sum()) for mode in ("solid", "surface")]
     [216, 152]
     """
+    if not isinstance(mesh, Mesh):
+        raise InvalidInputError(f"mesh: expected a geolearn Mesh (Mesh.from_trimesh makes one), got {type(mesh)}")
+    resolution, padding = whole_number(resolution, "resolution"), whole_number(padding, "padding")
     if mode not in ("solid", "surface"):
         raise InvalidInputError(f"mode: expected 'solid' or 'surface', got {mode!r}")
     if fill not in ("flood", "winding"):
@@ -107,6 +112,6 @@ def _cells_outside(box: np.ndarray, resolution: int) -> tuple[np.ndarray, np.nda
     if np.prod(below + resolution + above) > MAX_RESOLUTION**3:
         raise InvalidInputError(
             f"bounds: a flood fill needs a grid around the whole mesh, which reaches {below.max():.0f} cells below and "
-            f"{above.max():.0f} cells above these bounds; use larger bounds, a lower resolution or fill='winding'"
+            f"{above.max():.0f} cells above these bounds; use larger bounds, a lower resolution or the fill 'winding'"
         )
     return below.astype(np.int64), above.astype(np.int64)

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
@@ -125,3 +127,98 @@ def test_a_reader_that_goes_away_is_told_in_one_line(box):
     os.close(write)
     assert (done.returncode, done.stderr.count("\n")) == (141, 1)
     assert "Broken pipe" in done.stderr
+
+
+# --- what the system refuses, and names that would steer the terminal ---
+
+
+def test_every_error_of_the_system_is_one_sentence(box, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.npy").mkdir()
+    (tmp_path / "file").write_text("x")
+    for arguments, message in (
+        (["voxelize", str(box), "-o", "folder.npy"], "folder.npy: Is a directory"),
+        (["render", str(box), "--size", "16", "-o", "file"], "file"),
+        (["train", "voxnet", "-o", "file"], "file"),
+        (["info", "."], "config.json"),
+    ):
+        assert main(arguments) == 2
+        *before, last = capsys.readouterr().err.splitlines()
+        assert last.startswith("geolearn: ")
+        assert message in last
+        assert not [line for line in before if line.startswith(("Traceback", " "))]  # how far it is, at most
+
+
+@pytest.mark.parametrize(
+    "error, message",
+    [
+        (OSError(28, "No space left on device", "x.npy"), "x.npy: No space left on device"),
+        (OSError(24, "Too many open files"), "[Errno 24] Too many open files"),
+        (PermissionError(13, "Permission denied", "x.npy"), "x.npy: Permission denied"),
+        (MemoryError("Unable to allocate 8 TiB"), "not enough memory (Unable to allocate 8 TiB)"),
+        (RuntimeError("[x] DefaultCPUAllocator: can't allocate memory: you tried 9 bytes"), "not enough memory (can't"),
+    ],
+)
+def test_what_the_system_does_not_give(error, message, box, tmp_path, capsys, monkeypatch):
+    def refuse(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr("geolearn.io.save_voxels", refuse)
+    assert main(["voxelize", str(box), "-o", str(tmp_path / "x.npy")]) == 2
+    assert capsys.readouterr().err.startswith(f"geolearn: {message}")
+
+
+def test_other_runtime_errors_are_ours_to_mend_and_stay_visible(box, tmp_path, monkeypatch):
+    def fail(*arguments, **options):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("geolearn.io.save_voxels", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        main(["voxelize", str(box), "-o", str(tmp_path / "x.npy")])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_a_name_cannot_steer_the_terminal(box, tmp_path, capsys):
+    evil = tmp_path / "a\n\x1b[31mred\u202e.off"
+    box.rename(evil)
+    assert main(["voxelize", str(evil), "-o", str(tmp_path / "\x1b[2J.npy")]) == 0
+    assert main(["info", str(evil)]) == 0
+    assert main(["info", str(evil) + ".off"]) == 2
+    evil.write_text("OFF\n3 1 0\n")
+    assert main(["info", str(evil)]) == 2
+    out, err = capsys.readouterr()
+    for text in (out, err):
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+        assert r"\x1b[" in text
+    assert all(line.startswith("geolearn: ") for line in err.splitlines())
+
+
+def test_points_are_described(tmp_path, capsys):
+    (tmp_path / "scan.xyz").write_text("0 0 0 0 0 1\n1 2 3 0 1 0\n")
+    assert main(["info", str(tmp_path / "scan.xyz")]) == 0
+    out = capsys.readouterr().out
+    assert out.split()[:2] == ["points", "2"]
+    assert "[[0.0, 0.0, 0.0], [1.0, 2.0, 3.0]]" in out
+    (tmp_path / "cloud.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\n")
+    assert main(["info", str(tmp_path / "cloud.obj")]) == 0
+    assert "points" in capsys.readouterr().out
+    assert main(["voxelize", str(tmp_path / "cloud.obj"), "-o", str(tmp_path / "a.npy")]) == 2
+    assert "a point cloud: 3 points and no faces" in capsys.readouterr().err
+    assert main(["voxelize", str(tmp_path / "scan.xyz"), "-o", str(tmp_path / "a.npy")]) == 2
+    err = capsys.readouterr().err
+    assert "points without faces are no mesh" in err
+    assert "load_mesh" not in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.parametrize("name, status", [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_ends_it_by_an_exception(name, status, box, tmp_path, capsys, monkeypatch):
+    def interrupted(*arguments, **options):
+        os.kill(os.getpid(), getattr(signal, name))
+        time.sleep(5)
+
+    monkeypatch.setattr("geolearn.io.save_voxels", interrupted)
+    assert main(["voxelize", str(box), "-o", str(tmp_path / "x.npy")]) == status
+    assert capsys.readouterr().err == f"geolearn: stopped ({name}); what was finished is kept\n"
+    assert signal.getsignal(getattr(signal, name)) == signal.SIG_DFL

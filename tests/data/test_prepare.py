@@ -56,10 +56,7 @@ def test_modelnet_from_a_zip(modelnet_zip, home):
 @pytest.mark.parametrize("what", ["the folder", "its parent", "a folder with the archive"])
 def test_modelnet_from_a_folder(what, modelnet_zip, tmp_path, home):
     expected = tree_digest(prepare_dataset("modelnet10", modelnet_zip))
-    unpacked = tmp_path / "unpacked"
-    for name, content in modelnet_files().items():
-        (unpacked / name).parent.mkdir(parents=True, exist_ok=True)
-        (unpacked / name).write_text(str(content))
+    unpacked = write_folder(tmp_path / "unpacked", modelnet_files())
     source = {"the folder": unpacked / "ModelNet10", "its parent": unpacked, "a folder with the archive": tmp_path}[
         what
     ]
@@ -96,15 +93,37 @@ def test_an_archive_without_the_folder(small_dataset, tmp_path):
         prepare_dataset("modelnet10", path)
 
 
+def write_folder(folder: Path, files: dict[str, bytes | str]) -> Path:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(str(content))
+    return folder
+
+
+def test_capitals_in_a_suffix_do_not_hide_a_file(modelnet_zip, tmp_path, home):
+    expected = tree_digest(prepare_dataset("modelnet10", modelnet_zip))
+    shouting = {name.replace("bed_0002.off", "bed_0002.OFF"): text for name, text in modelnet_files().items()}
+    source = write_folder(tmp_path / "shouting", shouting)
+    assert tree_digest(prepare_dataset("modelnet10", source, tmp_path / "other home")) == expected
+    twin = source / "ModelNet10" / "bed" / "train" / "bed_0002.Off"
+    twin.write_text(off_text(1))
+    with pytest.raises(DatasetError, match=r"bed_0002\.OFF and bed_0002\.Off have one key, bed/train/bed_0002"):
+        prepare_dataset("modelnet10", source, tmp_path / "third home")
+
+
+def test_the_folder_of_another_dataset_is_told_apart(small_dataset, tmp_path):
+    small_dataset("modelnet10", modelnet_text())
+    source = write_folder(tmp_path / "raw", {"ModelNet40/xbox/train/xbox_0001.off": off_text(1)})
+    with pytest.raises(DatasetError, match=r"raw: there is no folder ModelNet10 in it.*it holds ModelNet40"):
+        prepare_dataset("modelnet10", source)
+
+
 def test_every_unreadable_mesh_is_named_and_the_rest_is_kept(small_dataset, tmp_path, monkeypatch):
     small_dataset("modelnet10", modelnet_text())
     files = modelnet_files()
     for bad in ("ModelNet10/bed/train/bed_0002.off", "ModelNet10/chair/test/chair_0001.off"):
         files[bad] = "OFF\n4 4 0\n0 0 0\n"
-    broken = tmp_path / "broken"
-    for name, content in files.items():
-        (broken / name).parent.mkdir(parents=True, exist_ok=True)
-        (broken / name).write_text(str(content))
+    broken = write_folder(tmp_path / "broken", files)
     with pytest.raises(DatasetError, match=r"(?s)2 of 8 could not be prepared.*bed_0002\.off.*chair_0001\.off"):
         prepare_dataset("modelnet10", broken)
     # Repaired: only those two are read again.

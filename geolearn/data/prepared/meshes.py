@@ -36,30 +36,49 @@ def convert_class_folders(data: Path, destination: Path, manifest: Manifest, wor
     """Meshes laid out as `<class>/<split>/<shape><suffix>`; keys are that path without the suffix.
 
     Where the dataset has split files they decide what is needed and in which order; otherwise the sorted folders do.
+    Capitals in the suffix do not matter.
 
     Raises:
-        DatasetError: a listed file is missing, or files cannot be read; names them.
+        DatasetError: no class has a folder, a listed file is missing, two files have one key, or files cannot be read;
+            names them.
     """
-    splits = {split: _entries(data, split, manifest, suffix) for split in manifest.splits}
+    if not any((data / name).is_dir() for name in manifest.classes):
+        wanted = " or ".join(archive.folder for archive in manifest.archives)
+        found = ", ".join(sorted(path.name for path in data.iterdir())[:5]) or "nothing"
+        raise DatasetError(
+            f"{data}: there is no folder {wanted} in it, nor those of the classes ({', '.join(manifest.classes[:3])}, "
+            f"...); it holds {found}"
+        )
+    files = _files_by_key(data, manifest, suffix)
+    splits = {split: _entries(files, split, manifest) for split in manifest.splits}
     keys = [key for entries in splits.values() for key, _ in entries]
-    missing = [key + suffix for key in keys if not (data / (key + suffix)).is_file()]
+    missing = [key + suffix for key in keys if key not in files]
     if missing:
         raise DatasetError(f"{data}: {len(missing)} of {len(keys)} files are missing, first {missing[:5]}")
-    tasks = [MeshTask(data / (key + suffix), mesh_path(destination, key), manifest.up) for key in keys]
+    tasks = [MeshTask(files[key], mesh_path(destination, key), manifest.up) for key in keys]
     sizes = workers.map(convert_mesh, tasks, f"converting {manifest.name}")
     no_faces = [key for key, (_, faces) in zip(keys, sizes, strict=True) if faces == 0]
     return Index(splits, {"no_faces": no_faces} if no_faces else {})
 
 
-def _entries(data: Path, split: str, manifest: Manifest, suffix: str) -> list[Entry]:
+def _files_by_key(data: Path, manifest: Manifest, suffix: str) -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    for name in manifest.classes:
+        for path in sorted((data / name).glob("*/*")):
+            key = f"{name}/{path.parent.name}/{path.stem}"
+            if path.suffix.lower() == suffix and path.is_file():
+                if key in files:
+                    raise DatasetError(f"{path.parent}: {files[key].name} and {path.name} have one key, {key}")
+                files[key] = path
+    return files
+
+
+def _entries(files: dict[str, Path], split: str, manifest: Manifest) -> list[Entry]:
     if split in manifest.split_files:
         return manifest.read_split(split)
-    found = []
-    for label, name in enumerate(manifest.classes):
-        folder = data / name / split
-        names = sorted(path.stem for path in folder.glob(f"*{suffix}")) if folder.is_dir() else []
-        found += [(f"{name}/{split}/{stem}", label) for stem in names]
-    return found
+    labels = {name: label for label, name in enumerate(manifest.classes)}
+    named = ((labels[name], key, folder) for key in files for name, folder in [key.split("/")[:2]])
+    return [(key, label) for label, key, folder in sorted(named) if folder == split]
 
 
 def mesh_path(root: Path, key: str) -> Path:
@@ -76,7 +95,7 @@ def convert_mesh(task: MeshTask) -> tuple[int, int]:
             return len(done.verts), len(done.faces)
         except DatasetError:
             pass  # damaged while it was written: convert it again
-    mesh = load_mesh(task.source)
+    mesh = load_mesh(task.source, attributes=False)
     verts = to_z_up(mesh.verts, task.up).numpy()
     arrays = {"verts": verts, "faces": mesh.faces.numpy().astype(np.int32)}
     if mesh.face_labels is not None:
