@@ -9,6 +9,7 @@ import tyro
 
 from geolearn.cli.modules import import_modules
 from geolearn.cli.numbers import parse_changes, parse_numbers
+from geolearn.cli.output import say
 
 
 @dataclass(frozen=True)
@@ -61,5 +62,5 @@ class Benchmark:
             command="geolearn " + " ".join(sys.argv[1:]),
         )
         print(markdown_table(rows), end="")
-        print(f"written: {self.output / self.name}.json, .md, .html")
+        say(f"written: {self.output / self.name}.json, .md, .html")
         return 0

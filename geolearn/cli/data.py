@@ -6,6 +6,8 @@ from typing import Annotated
 
 import tyro
 
+from geolearn.cli.output import say
+
 
 @dataclass(frozen=True)
 class Prepare:
@@ -36,7 +38,7 @@ class Prepare:
         prepared = prepare_dataset(
             self.name, self.source, root=self.root, jobs=self.jobs, backend=self.backend, progress=True
         )
-        print(f"prepared: {prepared}")
+        say(f"prepared: {prepared}")
         return 0
 
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import tyro
 
+from geolearn.cli.output import say
+
 
 @dataclass(frozen=True)
 class Demo:
@@ -26,5 +28,5 @@ class Demo:
 
         rows, page = run_demo(self.output, epochs=self.epochs)
         print(markdown_table(rows), end="")
-        print(f"report: {page}")
+        say(f"report: {page}")
         return 0

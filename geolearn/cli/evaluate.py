@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import tyro
 
 from geolearn.cli.numbers import parse_numbers
+from geolearn.cli.output import say
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,12 @@ class Evaluate:
         record = tested.record
         if self.json:
             write_json(self.json, record)
-        print(f"{record['model']} on {record['data']} ({record['protocol']}), {record['num_samples']} samples")
+        say(f"{record['model']} on {record['data']} ({record['protocol']}), {record['num_samples']} samples")
         for warning in tested.warnings:
-            print(f"warning: {warning}")
+            say(f"warning: {warning}")
         print(markdown_table(figure_rows(tested.trained.method.figures, tested.outcome.figures)), end="")
         for rows in tested.outcome.tables.values():
             print("\n" + markdown_table(rows), end="")
         if self.report:
-            print(f"report: {tested.write_report(self.report)}")
+            say(f"report: {tested.write_report(self.report)}")
         return 0

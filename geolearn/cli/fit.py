@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from geolearn.cli.output import say
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -95,6 +97,6 @@ class Fit:
                 ),
             )
         print(markdown_table(figures(record)), end="")
-        print(("converged: " if record["converged"] else "NOT converged: ") + record["message"])
-        print(f"report: {self.output / 'report.html'}")
+        say(("converged: " if record["converged"] else "NOT converged: ") + record["message"])
+        say(f"report: {self.output / 'report.html'}")
         return 0 if record["steps"] == record["planned_steps"] else 130

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import tyro
 
+from geolearn.cli.output import say
+
 
 @dataclass(frozen=True)
 class Predict:
@@ -44,7 +46,7 @@ class Predict:
         for path in track(find_shapes(self.shapes), "predicting"):
             prediction = predictor(read_shape(path, self.up))
             answers[str(path)] = prediction.record()
-            print(f"{path}: {prediction.summary()}")
+            say(f"{path}: {prediction.summary()}")
         if self.json:
             write_json(self.json, answers)
         return 0

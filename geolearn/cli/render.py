@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from geolearn.cli.output import say
+
 if TYPE_CHECKING:
     from geolearn.data import RenderViews
     from geolearn.structures import Mesh
@@ -75,7 +77,8 @@ class Render:
                 for message in self._render(path, folder, render):
                     bar.advance()
                     messages += [message] if message else []
-        print("\n".join(messages))
+        for message in messages:
+            say(message)
         return 0
 
     def _folders(self) -> list[Path]:

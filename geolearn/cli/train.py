@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from geolearn.cli.numbers import parse_changes
+from geolearn.cli.output import say
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Train:
         )
         result = train(run, self.output, resume=self.resume)
         figures = {name: value for name, value in result["validation"].items() if name.startswith("val_")}
-        print(f"{self.output}: {result['epochs']} epochs in {result['seconds']:.0f} s")
+        say(f"{self.output}: {result['epochs']} epochs in {result['seconds']:.0f} s")
         for name, value in figures.items():
             print(f"  {name} {value:.4g}")
         return 0

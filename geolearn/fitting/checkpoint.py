@@ -3,13 +3,14 @@
 import io
 import time
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from geolearn.errors import InvalidInputError
+from geolearn.errors import InvalidInputError, printable
 from geolearn.io.files import read_regular, write_whole
 from geolearn.typing import Array, PathLike
 
@@ -36,22 +37,34 @@ class Checkpoint:
     def exists(self) -> bool:
         return self._path.is_file()
 
-    def load(self) -> dict[str, Array]:
+    def load(self, needed: Iterable[str] = ()) -> dict[str, Array]:
         """
+        Args:
+            needed: names of arrays that must be there.
+
         Raises:
-            InvalidInputError: not a checkpoint, or one of a fit of other views or settings.
+            InvalidInputError: not a whole checkpoint, or one of a fit of other views or settings.
         """
+        data = read_regular(self._path)
+        if not data.startswith(b"PK"):
+            raise self._damaged("it is no npz file")
         try:
-            with np.load(io.BytesIO(read_regular(self._path)), allow_pickle=False) as file:
+            with np.load(io.BytesIO(data), allow_pickle=False) as file:
                 state = dict(file)
-        except (ValueError, OSError, zipfile.BadZipFile) as error:
-            raise InvalidInputError(f"{self._path}: damaged, {error}; remove it to begin anew") from error
+        except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            raise self._damaged(type(error).__name__) from error
         if str(state.pop("digest", "")) != self._digest:
             raise InvalidInputError(
                 f"{self._path}: belongs to a fit of other views or settings; go on with the same ones, or remove it to "
                 "begin anew"
             )
+        missing = sorted(set(needed) - state.keys())
+        if missing:
+            raise self._damaged(f"it lacks {', '.join(missing)}")
         return state
+
+    def _damaged(self, problem: str) -> InvalidInputError:
+        return InvalidInputError(f"{printable(self._path)}: damaged ({problem}); remove it to begin anew")
 
     def save(self, state: dict[str, Array]) -> None:
         file = io.BytesIO()

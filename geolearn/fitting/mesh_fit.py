@@ -126,7 +126,7 @@ def fit_mesh(
     settings = (phases, views_per_step, picture_weight, targets.kind, refine_cameras)
     keeper = None if checkpoint is None else Checkpoint(checkpoint, _digest(targets, world, settings, generator))
     if keeper is not None and resume and keeper.exists():
-        descent.restore(keeper.load())
+        descent.restore(keeper.load(descent.state()))
 
     def after_step(step: Step) -> None:
         if keeper is not None:

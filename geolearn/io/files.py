@@ -34,6 +34,7 @@ def write_whole(path: PathLike, data: bytes) -> None:
 
     Raises:
         FileNotFoundError: the folder does not exist.
+        OSError: the system refuses it; names `path`.
     """
     path = Path(path)
     if not path.absolute().parent.is_dir():
@@ -46,5 +47,8 @@ def write_whole(path: PathLike, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None  # nobody knows the temporary one
+        raise
     finally:
         temporary.unlink(missing_ok=True)

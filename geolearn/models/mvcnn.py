@@ -53,6 +53,7 @@ class MVCNN(PretrainedModel):
     """
 
     inputs = "views"
+    not_recorded = frozenset({"pretrained"})
     backbone: Any
     pool: ViewPool
     fc: nn.Linear

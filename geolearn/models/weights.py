@@ -12,8 +12,9 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from geolearn.errors import CheckpointError, unknown_name
+from geolearn.errors import CheckpointError, printable, unknown_name
 from geolearn.io.files import write_whole
+from geolearn.models.building import build_recorded
 from geolearn.registry import Registry
 from geolearn.typing import PathLike
 
@@ -31,9 +32,11 @@ class PretrainedModel(nn.Module):
     Attributes:
         inputs: what the model looks at, such as "voxels", "views", "faces" or "deformations": which methods can train
             it; "codes" for a decoder.
+        not_recorded: arguments of the constructor that a weights file must not give, since they fetch something.
     """
 
     inputs: ClassVar[str] = "voxels"
+    not_recorded: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, **config: Any):
         super().__init__()
@@ -94,6 +97,7 @@ def save_model(model: PretrainedModel, path: PathLike, *, half: bool = False, **
     if name is None:
         raise CheckpointError(f"{type(model).__name__} is not a registered model; decorate it with @MODELS.register")
     _check_shapes(model, name)
+    _check_numbers(model.state_dict(), printable(path))
     tensors = {
         key: (value.half() if half and value.is_floating_point() else value).detach().cpu().contiguous()
         for key, value in model.state_dict().items()
@@ -120,6 +124,13 @@ def _check_shapes(model: PretrainedModel, name: str) -> None:
 def load_model(name_or_path: PathLike) -> tuple[PretrainedModel, dict[str, Any]]:
     """The model in evaluation mode, and the record kept with its weights. See `PretrainedModel.from_pretrained`.
 
+    A file cannot do harm: nothing is unpickled or fetched, and the model that it describes is no larger than the file.
+
+    Raises:
+        UnknownNameError: neither a file nor a shipped name.
+        CheckpointError: the file is damaged, holds a value that is not a number, or describes another model than its
+            tensors are of.
+
     >>> model, record = load_model("voxnet-modelnet10")
     >>> record["model"], len(record["classes"])
     ('voxnet', 10)
@@ -131,20 +142,34 @@ def load_model(name_or_path: PathLike) -> tuple[PretrainedModel, dict[str, Any]]
             raise unknown_name(
                 "weights (no such file, nor weights of that name)", str(name_or_path), pretrained_names()
             )
+    source = printable(path)
     try:
         with safetensors.safe_open(path, framework="pt") as archive:
             record = json.loads((archive.metadata() or {})[_RECORD])
             state = {key: archive.get_tensor(key) for key in archive.keys()}  # noqa: SIM118 (not a dict)
-        # JSON has no tuples; constructors take them.
-        config = {key: tuple(value) if isinstance(value, list) else value for key, value in record["config"].items()}
-        model = MODELS[record["model"]](**config)
-    except (safetensors.SafetensorError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        kind, config = MODELS[record["model"]], record["config"]
+    except (safetensors.SafetensorError, RecursionError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
-            f"{path}: not weights written by geolearn.models.save_model, or damaged ({type(error).__name__}: {error})"
+            f"{source}: not weights written by geolearn.models.save_model, or damaged ({type(error).__name__}: "
+            f"{printable(error)[:300]})"
         ) from error
+    num_bytes = sum(value.numel() * value.element_size() for value in state.values())
+    model = build_recorded(kind, config, len(state), num_bytes, source)
     state = {key: value.float() if value.dtype == torch.float16 else value for key, value in state.items()}
+    _check_numbers(state, source)
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
-        raise CheckpointError(f"{path}: the weights do not fit {record['model']}({config}): {error}") from error
+        problem = printable(error, lines=True)[:2000]
+        raise CheckpointError(f"{source}: the weights do not fit {kind.__name__}({config!a}): {problem}") from error
     return model.eval(), record
+
+
+def _check_numbers(state: dict[str, torch.Tensor], source: str) -> None:
+    for name, value in state.items():
+        broken = ~torch.isfinite(value)
+        if bool(broken.any()):
+            raise CheckpointError(
+                f"{source}: {int(broken.sum())} of {value.numel()} values of {name!a} are NaN or infinite, so "
+                "nothing that they compute is a number. Train again, with a smaller learning rate"
+            )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from geolearn.errors import printable
 from geolearn.reports.files import write_text
 
 _STYLE = """
@@ -86,5 +87,5 @@ def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return ""
     lines = [list(map(str, rows[0])), ["---"] * len(rows[0])]
-    lines += [[format_value(value).replace("|", "\\|") for value in row.values()] for row in rows]
+    lines += [[printable(format_value(value)).replace("|", "\\|") for value in row.values()] for row in rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
