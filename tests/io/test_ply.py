@@ -89,6 +89,25 @@ def with_count(data: bytes, old: str, new: str) -> bytes:
     return data.replace(old.encode(), new.encode())
 
 
+@pytest.mark.parametrize("rows", [2, 5000])  # walked by Python, and by a kernel
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("kind, letter", [("char", "b"), ("short", "h"), ("int", "i")])
+def test_a_list_of_less_than_nothing_is_refused(tmp_path, rows, order, kind, letter):
+    """Lists of three and of four corners in turns, the last one of -1: no length is read as an unsigned one."""
+    name = {"<": "binary_little_endian", ">": "binary_big_endian"}[order]
+    head = HEADER.format(name).replace("face 1", f"face {rows}").replace("uchar", kind)
+    body = struct.pack(order + "9f", 0, 0, 0, 1, 0, 0, 0, 1, 0)
+    lists = [[0, 1, 2], [0, 1, 2, 0]] * (rows // 2)
+    packed = [struct.pack(f"{order}{letter}{len(each)}i", len(each), *each) for each in lists]
+    at = len(head) + len(body) + sum(map(len, packed[:-1]))
+    path = tmp_path / "a.ply"
+    path.write_bytes(head.encode() + body + b"".join(packed))
+    assert len(load_mesh(path).faces) == rows // 2 * 3
+    path.write_bytes(head.encode() + body + b"".join(packed[:-1]) + struct.pack(order + letter, -1) + bytes(400))
+    with pytest.raises(MeshFormatError, match=f"byte {at}: a list vertex_indices of -1 values"):
+        load_mesh(path)
+
+
 @pytest.mark.parametrize(
     "data, message",
     [

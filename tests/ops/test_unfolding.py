@@ -35,6 +35,14 @@ def test_flaws_by_hand():
     assert degenerate.nonzero()[:, 0].tolist() == [1, 2]
 
 
+def test_the_threshold_of_a_degenerate_face():
+    """4 sqrt(3) area / sum of squared sides of a flat triangle of base 1 and height h is 4 sqrt(3) h / 2 / (3 / 2)."""
+    for quality, wanted in ((0.9e-3, True), (1.1e-3, False)):
+        height = quality * 1.5 / (2 * 3**0.5)
+        mesh = Mesh(torch.tensor([[0.0, 0, 0], [1, 0, 0], [0.5, height, 0]]), torch.tensor([[0, 1, 2]]))
+        assert flawed_faces(mesh)[1].tolist() == [wanted]
+
+
 def test_a_sound_mesh_is_left_alone():
     mesh = ball()
     assert torch.equal(unfold(mesh).verts, mesh.verts)

@@ -154,4 +154,6 @@ def test_draws_are_seeded_and_stay_in_range():
     assert torch.equal(still_warp.shift, torch.zeros(50, 3))
     assert torch.equal(still_warp.scale, torch.ones(50, 3))
     jitter = VoxelAugment(rotations=1, jitter_rad=0.2).draw(4000, torch.Generator().manual_seed(0)).angle_rad
-    assert 0.19 < float(jitter.abs().max()) <= 0.2
+    assert -0.2 <= float(jitter.min()) < -0.19
+    assert 0.19 < float(jitter.max()) <= 0.2
+    assert abs(float(jitter.mean())) < 0.01
