@@ -85,7 +85,7 @@ def kinds_of(kind: str, folder: Path, level: int) -> Iterator[tuple[str, Path]]:
     normals = ball.verts / ball.verts.norm(dim=1, keepdim=True)
     uv = torch.stack([normals[:, 0], normals[:, 1]], dim=1) / 2 + 0.5
     colours = ((normals + 1) / 2 * 255).round() / 255
-    halves = (ball.corners().mean(1)[:, 2] > 0).long()
+    halves = (ball.triangles().mean(1)[:, 2] > 0).long()
 
     def saved(name: str, mesh: Mesh) -> Path:
         path = folder / f"{kind.replace(' ', '_')}_{name}.{extension}"
@@ -99,7 +99,7 @@ def kinds_of(kind: str, folder: Path, level: int) -> Iterator[tuple[str, Path]]:
         yield "with large numbers", saved("far", far)
         groups = {"groups": ("top", "bottom"), "group_index": halves} if encoding == "ascii" else {}
         yield "two solids", saved("solids", with_looks(ball, **groups))
-        corners = ball.corners().reshape(-1, 3) + 1e-3 * torch.rand(3 * len(ball.faces), 3)
+        corners = ball.triangles().reshape(-1, 3) + 1e-3 * torch.rand(3 * len(ball.faces), 3)
         yield "no corner shared", saved("loose", Mesh(corners, torch.arange(len(corners)).reshape(-1, 3)))
         return
     yield "with normals", saved("normals", with_looks(ball, normals=normals))
@@ -119,7 +119,7 @@ def with_open3d(path: Path) -> int:
 
 
 def with_trimesh(path: Path) -> int:
-    return len(trimesh.load(path, process=False, force="mesh").faces)
+    return len(trimesh.load(path, process=False, force="mesh").faces)  # type: ignore[attr-defined]
 
 
 def with_ours(path: Path) -> int:

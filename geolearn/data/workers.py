@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -68,12 +69,27 @@ class Workers:
             yield from map(attempt, range(len(tasks)), tasks)
             return
         joblib = require("joblib", extra="data")
-        with self._cluster(joblib):
+        with self._cluster(joblib), self._shared_threads():
             backend, _ = joblib.parallel.get_active_backend()
             # Where results cannot be had as they come (Ray), the bar moves only at the end.
             as_they_come = getattr(backend, "supports_return_generator", False)
             parallel = joblib.Parallel(n_jobs=self.jobs, return_as="generator_unordered" if as_they_come else "list")
             yield from parallel(joblib.delayed(attempt)(number, task) for number, task in enumerate(tasks))
+
+    @contextlib.contextmanager
+    def _shared_threads(self) -> Iterator[None]:
+        """Let threads that work side by side compute with their part of the cores; joblib does it for processes."""
+        if self.backend != "threading":
+            yield
+            return
+        import torch  # late: most tasks do not need it
+
+        cores, before = os.cpu_count() or 1, torch.get_num_threads()
+        torch.set_num_threads(min(before, max(1, cores // (cores if self.jobs == -1 else self.jobs))))
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
     @contextlib.contextmanager
     def _cluster(self, joblib: Any) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import logging
 import os
 import threading
 import types
@@ -13,6 +14,9 @@ import torch
 from numba import njit
 
 from geolearn.kernels.disk_cache import KernelCache
+from geolearn.waiting import hint
+
+logger = logging.getLogger(__name__)
 
 # OpenMP first: TBB warns and switches off where an old TBB is loaded, and workqueue aborts on concurrent calls.
 numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]  # type: ignore[attr-defined]
@@ -30,6 +34,15 @@ def _mark_forked() -> None:
 # GNU OpenMP ends a child process that opens a parallel region after its parent did.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_mark_forked)
+
+
+@functools.cache
+def _tell_once() -> None:
+    """Say it in the log, at the first team of threads, if waiting threads spin on a busy machine."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    text = hint(load, os.cpu_count() or 1)
+    if text is not None:
+        logger.warning(text)
 
 
 def kernel(function: Callable[..., Any] | None = None, *, allocates: bool = False, **options: Any) -> Any:
@@ -81,6 +94,7 @@ def parallel_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
         if threads == 1 or _forked or not _one_team.acquire(blocking=False):
             return builds[False](*arguments)
         try:
+            _tell_once()
             numba.set_num_threads(threads)
             return builds[True](*arguments)
         finally:

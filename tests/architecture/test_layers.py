@@ -16,6 +16,7 @@ LAYERS = {
     "registry": 0,
     "_optional": 0,
     "progress": 0,
+    "waiting": 0,
     "structures": 1,
     "kernels": 2,
     "ops": 3,

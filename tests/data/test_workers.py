@@ -1,5 +1,6 @@
 """The same results in the same order for any number of workers, and every failure by name."""
 
+import os
 import sys
 
 import pytest
@@ -80,3 +81,23 @@ def test_refuses_nonsense():
         Workers(backend="spark")
     with pytest.raises(InvalidInputError, match="jobs"):
         Workers(jobs=0)
+
+
+def threads_used(number: int) -> int:
+    import torch
+
+    return torch.get_num_threads()
+
+
+@pytest.mark.parametrize("backend, jobs", [("threading", 2), ("threading", -1), ("loky", 2)])
+def test_workers_together_use_no_more_threads_than_there_are_cores(backend, jobs):
+    import torch
+
+    cores, before = os.cpu_count() or 1, torch.get_num_threads()
+    torch.set_num_threads(cores)
+    try:
+        found = Workers(jobs, backend, progress=False).map(threads_used, list(range(6)), "counting")
+        assert max(found) * (cores if jobs == -1 else jobs) <= max(cores, jobs)
+        assert torch.get_num_threads() == cores
+    finally:
+        torch.set_num_threads(before)
