@@ -85,7 +85,7 @@ def _expand_groups(corners, first_leaf, centre, squared_radius, moments):
 
 
 @kernel
-def _winding_number(qx, qy, qz, corners, first_leaf, centre, squared_radius, moments, stack):
+def winding_number_at(qx, qy, qz, corners, first_leaf, centre, squared_radius, moments, stack):
     total = 0.0
     stack[0] = 0
     waiting = 1
@@ -132,13 +132,13 @@ def _mark_wound(surface, closed, signs, starts, layers, corners, first_leaf, cen
                 if surface[x, y, z] == 0:
                     w = float(above)
                     if len(corners):
-                        w += _winding_number(
+                        w += winding_number_at(
                             x + 0.5, y + 0.5, z + 0.5, corners, first_leaf, centre, squared_radius, moments, stack
                         )
                     surface[x, y, z] = abs(w) > 0.5
 
 
-def _interleaved_bits(positions: np.ndarray) -> np.ndarray:
+def interleaved_bits(positions: np.ndarray) -> np.ndarray:
     """Morton codes: positions (N, 3) on a lattice of 1024 to the side, their bits interleaved."""
     low, high = positions.min(0), positions.max(0)
     lattice = ((positions - low) / max(float((high - low).max()), np.finfo(float).tiny) * 1023).astype(np.int64)
@@ -162,12 +162,12 @@ def fill_wound(surface: np.ndarray, points: np.ndarray, faces: np.ndarray) -> No
         closed, signs = np.empty((0, 3, 3)), np.empty(0, np.int64)
     starts, layers = triangles_by_layer(closed, surface.shape[0])
     if len(corners):
-        corners = corners[np.argsort(_interleaved_bits(corners.mean(1)), kind="stable")]
-    _mark_wound(surface, closed, signs, starts, layers, *_grow_tree(corners))
+        corners = corners[np.argsort(interleaved_bits(corners.mean(1)), kind="stable")]
+    _mark_wound(surface, closed, signs, starts, layers, *grow_tree(corners))
 
 
-def _grow_tree(corners: np.ndarray) -> tuple[np.ndarray, int, np.ndarray, np.ndarray, np.ndarray]:
-    """The tree over triangles (F, 3, 3), as `_winding_number` takes it."""
+def grow_tree(corners: np.ndarray) -> tuple[np.ndarray, int, np.ndarray, np.ndarray, np.ndarray]:
+    """The tree over triangles (F, 3, 3), as `winding_number_at` takes it."""
     leaves = 1 << max(math.ceil(len(corners) / _LEAF) - 1, 0).bit_length()
     centre, squared_radius = np.zeros((2 * leaves - 1, 3)), np.zeros(2 * leaves - 1)
     moments = np.zeros((2 * leaves - 1, 12))

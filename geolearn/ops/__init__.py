@@ -1,6 +1,7 @@
 """Pure functions on tensors and records. Numba is imported when a kernel first runs, not here."""
 
 from geolearn.ops.curvature_features import curvature_features
+from geolearn.ops.distances import ClosestPoints, closest_points, contains, signed_distance, winding_number
 from geolearn.ops.face_adjacency import FaceAdjacency, face_adjacency
 from geolearn.ops.face_features import FEATURE_COLUMNS, face_features
 from geolearn.ops.face_geometry import face_areas, face_cross, face_normals
@@ -9,6 +10,7 @@ from geolearn.ops.geodesic_distance import geodesic_distance_features
 from geolearn.ops.lattice import deform_by_lattice
 from geolearn.ops.local_pca import local_pca_features
 from geolearn.ops.medial_distance import medial_distance_features
+from geolearn.ops.merged_vertices import merge_vertices
 from geolearn.ops.occupancy import occupancy_from_depth, occupancy_from_scan
 from geolearn.ops.segments import scatter, segment_csr
 from geolearn.ops.shape_contexts import shape_context_features
@@ -22,9 +24,12 @@ from geolearn.ops.voxelization import voxelize
 
 __all__ = [
     "FEATURE_COLUMNS",
+    "ClosestPoints",
     "FaceAdjacency",
     "SurfaceSamples",
     "adjacent_faces",
+    "closest_points",
+    "contains",
     "curvature_features",
     "damp_flow",
     "deform_by_lattice",
@@ -40,6 +45,7 @@ __all__ = [
     "local_pca_features",
     "measure_foldover",
     "medial_distance_features",
+    "merge_vertices",
     "mesh_edges",
     "occupancy_from_depth",
     "occupancy_from_scan",
@@ -48,8 +54,10 @@ __all__ = [
     "segment_csr",
     "shape_context_features",
     "shape_diameter_features",
+    "signed_distance",
     "spin_image_features",
     "unfold",
     "vertex_normals",
     "voxelize",
+    "winding_number",
 ]

@@ -1,5 +1,7 @@
 """Reductions of values by group: `scatter` by an index per value, `segment_csr` over consecutive runs."""
 
+from typing import Literal, overload
+
 import torch
 
 from geolearn.errors import InvalidInputError, unknown_name
@@ -9,13 +11,39 @@ from geolearn.typing import Int, Shaped, Tensor
 _REDUCTIONS = {"sum": "sum", "add": "sum", "mean": "mean", "max": "amax", "min": "amin", "mul": "prod"}
 
 
+@overload
+def scatter(
+    src: Tensor,
+    index: Tensor,
+    dim: int = ...,
+    dim_size: int | None = ...,
+    reduce: str = ...,
+    *,
+    return_argmax: Literal[False] = ...,
+) -> Tensor: ...
+
+
+@overload
+def scatter(
+    src: Tensor,
+    index: Tensor,
+    dim: int = ...,
+    dim_size: int | None = ...,
+    reduce: str = ...,
+    *,
+    return_argmax: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+
+
 def scatter(
     src: Shaped[Tensor, "..."],
     index: Int[Tensor, "..."],
     dim: int = 0,
     dim_size: int | None = None,
     reduce: str = "sum",
-) -> Shaped[Tensor, "..."]:
+    *,
+    return_argmax: bool = False,
+) -> Shaped[Tensor, "..."] | tuple[Shaped[Tensor, "..."], Int[Tensor, "..."]]:
     """Reduce all values of `src` that share an `index` along `dim`: out[index[i]] = reduce over i of src[i].
 
     The meaning is that of `torch_scatter.scatter` and `torch_geometric.utils.scatter`, computed by
@@ -31,19 +59,27 @@ def scatter(
         dim: the dimension that is reduced; negative counts from the end.
         dim_size: size of the result along `dim`; by default `index.max() + 1` (0 without values).
         reduce: "sum" (or "add"), "mean", "max", "min" or "mul".
+        return_argmax: for "max" and "min", also give the position along `dim` of the first value that attains it, and
+            the size of `src` there for an empty group, as torch-scatter does.
 
     Returns:
-        As `src` with size `dim_size` along `dim`; dtype and device of `src`.
+        As `src` with size `dim_size` along `dim`; dtype and device of `src`. With `return_argmax` that and int64 of the
+        same shape.
 
     Raises:
-        InvalidInputError: shapes that do not fit, or an index outside 0..dim_size-1.
+        InvalidInputError: shapes that do not fit, an index outside 0..dim_size-1, or `return_argmax` of another
+            reduction.
         UnknownNameError: an unknown `reduce`.
 
     >>> scatter(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0, 1, 0]))
     tensor([5., 2.])
+    >>> scatter(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0, 1, 0]), reduce="max", return_argmax=True)
+    (tensor([4., 2.]), tensor([2, 1]))
     """
     if reduce not in _REDUCTIONS:
         raise unknown_name("reduction", reduce, _REDUCTIONS)
+    if return_argmax and reduce not in ("max", "min"):
+        raise InvalidInputError(f"return_argmax: expected the reduction max or min, got {reduce!r}")
     index, dim = _whole(index, "index"), whole_number(dim, "dim")
     if not -src.ndim <= dim < src.ndim:
         raise InvalidInputError(f"dim: expected a dimension of src {tuple(src.shape)}, got {dim}")
@@ -59,8 +95,22 @@ def scatter(
     dim_size = high + 1 if dim_size is None else whole_number(dim_size, "dim_size")
     if low < 0 or high >= dim_size:
         raise InvalidInputError(f"index: expected values in 0..{dim_size - 1}, got {low}..{high}")
+    index = index.expand_as(src)
     out = src.new_full([*src.shape[:dim], dim_size, *src.shape[dim + 1 :]], 1 if reduce == "mul" else 0)
-    return out.scatter_reduce(dim, index.expand_as(src), src, _REDUCTIONS[reduce], include_self=reduce == "mul")
+    out = out.scatter_reduce(dim, index, src, _REDUCTIONS[reduce], include_self=reduce == "mul")
+    return (out, _first_position(src.detach(), index, out.detach(), dim)) if return_argmax else out
+
+
+def _first_position(src: Tensor, index: Tensor, out: Tensor, dim: int) -> Tensor:
+    """Along `dim`, where the first value of each group stands that equals its entry of `out`; NaN equals NaN."""
+    size = src.shape[dim]
+    nowhere = torch.full(out.shape, size, dtype=torch.int64, device=src.device)
+    if not src.numel():
+        return nowhere
+    attained = out.gather(dim, index)
+    equal = (src == attained) | ((src != src) & (attained != attained))
+    position = torch.arange(size, device=src.device).reshape([-1 if axis == dim else 1 for axis in range(src.ndim)])
+    return nowhere.scatter_reduce(dim, index, torch.where(equal, position, size), "amin")
 
 
 def _whole(numbers: Tensor, name: str) -> Tensor:

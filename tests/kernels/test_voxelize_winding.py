@@ -5,7 +5,8 @@ import pytest
 import torch
 import trimesh
 
-from geolearn.kernels.voxelize_winding import _grow_tree, _interleaved_bits, _winding_number, fill_wound
+from geolearn.kernels.voxelize_crossings import cap
+from geolearn.kernels.voxelize_winding import fill_wound, grow_tree, interleaved_bits, winding_number_at
 
 
 def winding_numbers(points, faces, size) -> np.ndarray:
@@ -53,6 +54,15 @@ def test_a_ball_with_holes(kept):
     check(points, faces[np.random.default_rng(0).random(len(faces)) < kept], 16)
 
 
+def test_a_face_without_area_has_no_part_in_a_cap():
+    """An edge from a vertex to itself is no boundary, though it stands on one."""
+    points = np.array([[0, 0, 0], [4, 0, 0], [0, 5, 0], [1, 1, 6]], float)
+    open_tetrahedron = np.array([[0, 1, 3], [1, 2, 3], [2, 0, 3]])
+    for degenerate in ([0, 0, 0], [0, 0, 1], [1, 2, 2]):
+        with_it = np.concatenate([open_tetrahedron, [degenerate]])
+        np.testing.assert_array_equal(cap(points, with_it), cap(points, open_tetrahedron))
+
+
 def test_a_bowl_with_a_level_rim_through_cell_centres():
     """The rim lies in the plane z = 8.5, through the centres of the cells that a flat cap would pass."""
     points, faces = ball(centre=(8, 8, 8.5))
@@ -73,11 +83,11 @@ def test_far_groups_are_expanded_accurately():
     """All triangles of a closed ball in the tree: 1 inside and 0 outside, within what the docstring promises."""
     points, faces = ball(4, radius=5.0, centre=(0, 0, 0))
     triangles = np.asarray(points[faces])
-    tree = _grow_tree(triangles[np.argsort(_interleaved_bits(triangles.mean(1)))])
+    tree = grow_tree(triangles[np.argsort(interleaved_bits(triangles.mean(1)))])
     queries = np.random.default_rng(7).uniform(-7, 7, (3000, 3))
     distance = np.linalg.norm(queries, axis=1)
     queries = queries[np.abs(distance - 5) > 0.05]  # not between the ball and its facets
-    found = np.array([_winding_number(*query, *tree, np.empty(64, np.int64)) for query in queries])
+    found = np.array([winding_number_at(*query, *tree, np.empty(64, np.int64)) for query in queries])
     error = np.abs(found - (np.linalg.norm(queries, axis=1) < 5))
     assert error.max() < 0.02
     assert error.mean() < 0.002

@@ -160,3 +160,42 @@ def test_equals_torch_scatter(reduce):
     indptr = torch.tensor([0, 7, 7, 30, 40])
     if reduce != "mul":  # which it does not offer for runs
         torch.testing.assert_close(segment_csr(src, indptr, reduce), reference.segment_csr(src, indptr, reduce=reduce))
+
+
+@pytest.mark.parametrize("reduce", ["max", "min"])
+@pytest.mark.parametrize("dim", [0, 1, -1])
+def test_the_first_position_that_attains_it(reduce, dim):
+    """By a loop; whole numbers, so that ties are common; group 3 is empty."""
+    generator = torch.Generator().manual_seed(0)
+    src = torch.randint(-2, 3, (7, 5, 6), generator=generator).double()
+    index = torch.randint(0, 3, (src.shape[dim],), generator=generator)
+    out, position = scatter(src, index, dim, 4, reduce, return_argmax=True)
+    assert torch.equal(out, scatter(src, index, dim, 4, reduce))
+    for group in range(4):
+        where = (index == group).nonzero()[:, 0].tolist()
+        found = position.movedim(dim, 0)[group]
+        if not where:
+            assert (found == src.shape[dim]).all()
+            continue
+        best = getattr(src.movedim(dim, 0)[where], reduce)(0).values
+        wanted = [[next(i for i in where if src.movedim(dim, 0)[i][p, q] == best[p, q]) for q in range(best.shape[1])]
+                  for p in range(best.shape[0])]  # fmt: skip
+        assert found.tolist() == wanted
+
+
+def test_positions_of_nothing_of_nan_and_of_sums():
+    nan = float("nan")
+    out, position = scatter(torch.tensor([1.0, nan, 2.0]), torch.tensor([0, 0, 1]), reduce="max", return_argmax=True)
+    assert math.isnan(out[0])
+    assert position.tolist() == [1, 2]
+    empty = scatter(torch.zeros(0), torch.zeros(0, dtype=torch.int64), dim_size=2, reduce="max", return_argmax=True)
+    assert empty[1].tolist() == [0, 0]
+    with pytest.raises(InvalidInputError, match="return_argmax: expected the reduction max or min, got 'sum'"):
+        scatter(torch.ones(1), torch.zeros(1, dtype=torch.int64), return_argmax=True)
+
+
+def test_the_gradient_is_that_without_positions():
+    src = torch.tensor([1.0, 3.0, 3.0, 2.0], requires_grad=True)
+    out, _ = scatter(src, torch.tensor([0, 0, 0, 1]), reduce="max", return_argmax=True)
+    out.sum().backward()
+    assert src.grad.tolist() == [0, 0.5, 0.5, 1]
