@@ -16,7 +16,7 @@ CHECKOUT := $(CURDIR) $(firstword $(shell sha256sum setup.py | cut -c1-16))
 CORE_PYTHON ?= 3.13
 CORE_VENV ?= $(CACHE)/venv-core
 
-.PHONY: help demo test test-slow test-scatter test-core test-wheel test-extras lint types check env scatter lock clean
+.PHONY: help demo test test-slow mutants test-scatter test-core test-wheel test-extras lint types check env scatter lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -49,6 +49,9 @@ test-core: env ## the tests of the core install, on Python 3.13 with the newest 
 
 test-extras: env ## whether [all] resolves on every Python and system that we support; asks the package index
 	$(BIN)/python -m pytest tests/packaging/test_extras.py -m slow
+
+mutants: env ## which small mistakes the tests let through: 300 of them, from a seed; hours
+	$(BIN)/python benchmarks/mutants.py --write
 
 lint: env ## style checks
 	$(BIN)/ruff check .
