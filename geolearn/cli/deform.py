@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from geolearn.cli.output import say
+
 if TYPE_CHECKING:
     from geolearn.models import DeformedMesh
     from geolearn.structures import Mesh
@@ -122,7 +124,7 @@ class Deform:
         from geolearn.io import load_mesh
 
         path = self.mesh or Path()
-        loaded = load_mesh(path)
+        loaded = load_mesh(path, attributes=False)
         up = self.up if self.up != "auto" else "y" if path.suffix.lower() in Y_UP else "z"
         turn = _turn(up, self.front)
         return loaded, replace(loaded, verts=loaded.verts @ turn.T), turn
@@ -150,7 +152,7 @@ class Deform:
             *write_deformed(self.mesh or Path(), output, loaded, verts),
         ]
         for warning in warnings:
-            print(f"warning: {warning}")
+            say(f"warning: {warning}")
         (sheet, _), (turntable, _), (page, _) = self._extras()
         pictures = []
         if self.sheet:
@@ -165,11 +167,11 @@ class Deform:
             foldover = describe_foldover(result)
             rows = [{"what": name, "value": value} for name, value in {**facts, "foldover": foldover}.items()]
             write_page(deformer, mesh, look.family, page, rows=rows, warnings=warnings, pictures=pictures)
-        print(f"{output}: {look.family}, {facts['amounts']}")
+        say(f"{output}: {look.family}, {facts['amounts']}")
         print(f"  {facts['moved']}; {describe_foldover(result)}")
         for path, asked in self._extras():
             if asked:
-                print(f"  {path}")
+                say(f"  {path}")
         return 0
 
 
@@ -204,14 +206,14 @@ def _facts(mesh: "Mesh", result: "DeformedMesh", look: "Look", amounts: "dict[st
 
 def _list_attributes(deformer: "Deformer") -> None:
     for family in deformer.families:
-        print(f"{family}: {', '.join(deformer.attributes(family))}")
+        say(f"{family}: {', '.join(deformer.attributes(family))}")
 
 
 def _list_distances(deformer: "Deformer", mesh: "Mesh", look: "Look", warnings: list[str]) -> None:
     for warning in warnings:
-        print(f"warning: {warning}")
+        say(f"warning: {warning}")
     for family, distance in sorted(look.distances.items(), key=lambda one: one[1]):
-        print(f"{family}: {distance:.2f} times as far as is usual")
+        say(f"{family}: {distance:.2f} times as far as is usual")
     names = deformer.attributes(look.family)
     low, high = mesh.bounds
     print(f"attributes of a {look.family}, and how far +0.1 moves this mesh on average, in % of its longest side:")

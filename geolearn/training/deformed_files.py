@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -35,7 +36,7 @@ def write_deformed(source: Path, output: Path, loaded: Mesh, verts: Float[Tensor
     if source.suffix.lower() in IN_PLACE and output.suffix.lower() == source.suffix.lower():
         save_moved(source, output, verts)
         return _copy_materials(source, output) if source.suffix.lower() == ".obj" else []
-    save_mesh(Mesh(verts, loaded.faces, loaded.face_labels, loaded.name), output)
+    save_mesh(replace(loaded, verts=verts, attributes=None), output)
     if source.suffix.lower() in (".stl", ".off"):
         return []
     return [
