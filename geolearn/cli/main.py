@@ -56,6 +56,7 @@ def _run(arguments: list[str] | None) -> int:
     from geolearn.cli.evaluate import Evaluate
     from geolearn.cli.fit import Fit
     from geolearn.cli.info import Info
+    from geolearn.cli.label import Label
     from geolearn.cli.predict import Predict
     from geolearn.cli.render import Render
     from geolearn.cli.train import Train
@@ -74,6 +75,7 @@ def _run(arguments: list[str] | None) -> int:
         | named(Train, "train")
         | named(Evaluate, "evaluate")
         | named(Predict, "predict")
+        | named(Label, "label")
         | named(Benchmark, "benchmark")
         | named(Fit, "fit")
         | named(Deform, "deform")

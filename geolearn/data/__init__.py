@@ -7,6 +7,7 @@ from geolearn.data.catalog import describe_dataset, list_datasets
 from geolearn.data.collection import Collection, NamedCollection, ShapeCollection
 from geolearn.data.dataset import ShapeDataset
 from geolearn.data.face_features import FaceFeatures
+from geolearn.data.labelled_folder import LabelledFolder, open_collection
 from geolearn.data.loaders import make_loader
 from geolearn.data.manifest import Manifest, dataset_names, load_manifest
 from geolearn.data.packed import (
@@ -40,6 +41,7 @@ __all__ = [
     "Collection",
     "FaceAugment",
     "FaceFeatures",
+    "LabelledFolder",
     "Manifest",
     "NamedCollection",
     "Packed",
@@ -65,6 +67,7 @@ __all__ = [
     "list_datasets",
     "load_manifest",
     "make_loader",
+    "open_collection",
     "pack",
     "prepare_dataset",
     "procedural",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from geolearn.data.manifest import datasets_folder
+from geolearn.data.manifest import datasets_folder, load_manifest
 from geolearn.errors import DatasetError, unknown_name
 
 
@@ -28,7 +28,9 @@ class Benchmark:
     """What every entry of a benchmark has in common, besides training on the whole training split.
 
     Attributes:
-        dataset, protocol: what is learned from and tested on.
+        dataset, protocol: what is learned from and tested on. Where the protocol's name has `{seed}` in it, every seed
+            has a split of its own; where it has `{class}`, every class is a training of its own, and the figures of a
+            seed are means over the classes.
         text: the protocol in a sentence, printed with every number.
         recipes: each model is trained by each of them.
         options: of the method's `test`, such as `retrieval = true`.
@@ -41,6 +43,11 @@ class Benchmark:
     protocol: str = "full"
     recipes: tuple[str, ...] = ("best",)
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def protocols(self, seed: int) -> dict[str, str]:
+        """Class to protocol, for a seed; a protocol for all classes together stands under an empty name."""
+        classes = load_manifest(self.dataset).classes if "{class}" in self.protocol else ("",)
+        return {name: self.protocol.replace("{class}", name).replace("{seed}", str(seed)) for name in classes}
 
 
 def benchmark_names() -> list[str]:

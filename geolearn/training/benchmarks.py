@@ -49,14 +49,19 @@ def run_benchmark(
         raise InvalidInputError(f"seeds: expected different seeds, at least one, got {list(seeds)}")
     entries = []
     for model, chosen in itertools.product(models or protocol.models, [recipe] if recipe else protocol.recipes):
-        per_seed = []
+        per_seed, by_class = [], []
         for seed in seeds:
-            settings = {"seed": seed, "precision": precision, "validation": 0.0, "protocol": protocol.protocol}
-            run = make_run(model, protocol.dataset, chosen, epochs=epochs, changes=changes, **settings)
-            changed = "".join(f"-{field}={value}" for field, value in (changes or {}).items()).replace("/", "_")
-            folder = runs / f"{name}-{model}-{chosen}{changed}-{run.recipe.epochs}ep-{seed}"
-            figures |= {figure.name: figure for figure in run.method.figures}
-            per_seed.append(_one_seed(run, folder, protocol))
+            rows = {}
+            for category, split in protocol.protocols(seed).items():
+                settings = {"seed": seed, "precision": precision, "validation": 0.0, "protocol": split}
+                run = make_run(model, protocol.dataset, chosen, epochs=epochs, changes=changes, **settings)
+                changed = "".join(f"-{field}={value}" for field, value in (changes or {}).items()).replace("/", "_")
+                own = f"-{category}" if category else ""
+                folder = runs / f"{name}{own}-{model}-{chosen}{changed}-{run.recipe.epochs}ep-{seed}"
+                figures |= {figure.name: figure for figure in run.method.figures}
+                rows[category] = _one_seed(run, folder, protocol)
+            per_seed.append(_mean_of(seed, list(rows.values())))
+            by_class.append(rows)
         entries.append(
             {
                 "model": model,
@@ -69,6 +74,11 @@ def run_benchmark(
                     _summary(rows) for rows in zip(*(each.get("by_views", []) for each in per_seed), strict=True)
                 ],
                 "per_seed": per_seed,
+                "by_class": [
+                    {"class": category, **_summary([rows[category] for rows in by_class])} for category in by_class[0]
+                ]
+                if len(by_class[0]) > 1
+                else [],
             }
         )
     entries = _with_earlier(output / f"{name}.json", entries)
@@ -82,11 +92,14 @@ def run_benchmark(
         "environment": describe_environment(),
     }
     rows, view_rows = _rows(entries, protocol, figures), _view_rows(entries, figures)
+    class_rows = _class_rows(entries, figures)
     write_json(output / f"{name}.json", result)
     tables = markdown_table(rows)
     made_by = ", ".join(f"`{made}`" for made in dict.fromkeys(entry["command"] for entry in entries))
     if view_rows:
         tables += f"\nBy the number of views at test time:\n\n{markdown_table(view_rows)}"
+    if class_rows:
+        tables += f"\nBy class:\n\n{markdown_table(class_rows)}"
     write_text(output / f"{name}.md", f"# {name}\n\n{protocol.text}.\n\n{tables}\nMade by {made_by}.\n")
     page = Report(f"Benchmark {name}")
     page.text(protocol.text)
@@ -95,6 +108,8 @@ def run_benchmark(
         _plot_views(entries, output / f"{name}.png")
         page.picture(output / f"{name}.png", "Tested with fewer or more views, mean of all seeds")
         page.table(view_rows)
+    if class_rows:
+        page.table(class_rows)
     page.code(result["command"])
     page.code(json.dumps(result["environment"], indent=2))
     page.write(output / f"{name}.html")
@@ -121,7 +136,7 @@ def _one_seed(run: Run, folder: Path, protocol: Benchmark) -> dict[str, Any]:
             f"{folder} holds a finished run of another configuration; remove it or give another --runs"
         )
     if not tested.is_file():
-        evaluate(folder, run.data, protocol=protocol.protocol, **protocol.options).write_report(tested.parent)
+        evaluate(folder, run.data, protocol=run.protocol, **protocol.options).write_report(tested.parent)
     trained = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     report = json.loads(tested.read_text(encoding="utf-8"))
     names = [figure.name for figure in run.method.figures if figure.name in report]
@@ -130,6 +145,16 @@ def _one_seed(run: Run, folder: Path, protocol: Benchmark) -> dict[str, Any]:
         if name in report:
             figures[name] = report[name]
     return {**figures, "training_seconds": trained["seconds"], "parameters": trained["parameters"]}
+
+
+def _mean_of(seed: int, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The figures of a seed from its trainings: means, but for what adds up."""
+    if len(rows) == 1:
+        return rows[0]
+    names = [name for name, value in rows[0].items() if isinstance(value, int | float)]
+    found: dict[str, Any] = {name: statistics.fmean(row[name] for row in rows) for name in names}
+    totals = {name: sum(row[name] for row in rows) for name in ("num_samples", "training_seconds") if name in names}
+    return {**found, **totals, "seed": seed, "parameters": rows[0]["parameters"]}
 
 
 def _summary(per_seed: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -171,6 +196,18 @@ def _view_rows(entries: Sequence[dict[str, Any]], figures: Mapping[str, Figure])
             found = {column: value for column, value in _figures(tested, figures).items() if value is not None}
             rows.append({"model": f"{entry['model']} ({entry['recipe']['name']})", "views": tested["views"], **found})
     return rows
+
+
+def _class_rows(entries: Sequence[dict[str, Any]], figures: Mapping[str, Figure]) -> list[dict[str, Any]]:
+    """A row per class, a column per model with the figure that decides."""
+    table: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        for row in entry.get("by_class", ()):
+            found = {title: value for title, value in _figures(row, figures).items() if value is not None}
+            title, value = next(iter(found.items()))
+            columns = table.setdefault(row["class"], {"class": row["class"]})
+            columns[f"{entry['model']} ({entry['recipe']['name']}), {title}"] = value
+    return list(table.values())
 
 
 def _figures(summary: dict[str, Any], figures: Mapping[str, Figure]) -> dict[str, str | None]:

@@ -23,7 +23,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from geolearn.data import Batches, Collection, NamedCollection, Packed
+from geolearn.data import Batches, Collection, Packed, open_collection
 from geolearn.errors import CheckpointError, InvalidInputError
 from geolearn.models import save_model
 from geolearn.reports.environment import describe_environment
@@ -106,7 +106,7 @@ def train(
             f"devices * nodes: the batch of {run.recipe.batch_size} does not divide over {processes} devices"
         )
     checkpoint = _check(run, folder, resume)
-    data = data or NamedCollection(run.data, run.protocol, run.validation)
+    data = data or open_collection(run.data, run.protocol, run.validation)
     split = method.load(data, "train", training=True)
     held_out = method.load(data, "val") if run.validation else None
     _claim(run, folder)

@@ -5,9 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from geolearn.data import Collection, NamedCollection, Packed
+from geolearn.data import Collection, Packed, open_collection
 from geolearn.errors import InvalidInputError, unknown_name
 from geolearn.models import find_weights, load_model
 from geolearn.models.weights import PretrainedModel
@@ -16,7 +14,7 @@ from geolearn.training import methods as _methods  # noqa: F401 (registers them)
 from geolearn.training.evaluation_page import evaluation_page
 from geolearn.training.method import METHODS, Method, Outcome
 from geolearn.training.recipes import read_record
-from geolearn.typing import PathLike, Tensor
+from geolearn.typing import PathLike
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,7 @@ def evaluate(
     held_out = record.get("validation", 0.1)  # 0: the weights learned from all of the training split
     protocol_read = protocol or record.get("protocol", "full")
     if isinstance(data, str):
-        data = NamedCollection(data, protocol_read, held_out or 0.1)
+        data = open_collection(data, protocol_read, held_out or 0.1)
     elif protocol is not None:
         raise InvalidInputError("protocol: only datasets by name have protocols")
     split_read = "trainval" if split == "train" and not held_out else split
@@ -183,8 +181,6 @@ class AlignedCollection(Collection):
                 f"data: {self.weights} knows the {len(self.classes)} classes {', '.join(self.classes)}; {self.name} "
                 f"has the {len(found.classes)} classes {', '.join(found.classes)}"
             )
-        changes: dict[str, Any] = {"classes": self.classes}
-        if target is None and isinstance(found.targets, Tensor):
-            order = torch.tensor([self.classes.index(name) for name in found.classes])
-            changes["targets"] = order[found.targets.cpu()]
-        return replace(found, **changes)  # type: ignore[type-var]
+        if target is None:
+            return found.with_classes(self.classes)
+        return replace(found, classes=self.classes)  # type: ignore[type-var]

@@ -13,7 +13,6 @@ ELSEWHERE = {
 }
 # Families that are not finished: their tests come with the methods that train them. The list only shrinks.
 UNFINISHED = {
-    "geolearn.data.packed.faces",
     "geolearn.models.shapenets3d",
     "geolearn.models.shapenets3d_classifier",
     "geolearn.models.shapenets3d_completion",

@@ -20,7 +20,7 @@ import torch
 import trimesh
 from safetensors.torch import load_file
 
-from geolearn.data import ShapeCollection, Store, VoxelAugment
+from geolearn.data import FaceAugment, ShapeCollection, Store, VoxelAugment
 from geolearn.data.packed.deformations import DeformationAugment
 from geolearn.models import pretrained_names
 from geolearn.ops import deform_by_lattice
@@ -30,6 +30,7 @@ from geolearn.training.method import METHODS, Outcome
 from geolearn.training.methods.deformation import DeformationRecipe
 from geolearn.training.methods.deformed_volumes import VolumeRecipe
 from geolearn.training.methods.distance_decoding import DistanceRecipe, SampleDistances
+from geolearn.training.methods.face_labeling import LabelRecipe
 from geolearn.training.methods.view_classification import ViewRecipe
 from geolearn.training.methods.voxel_autoencoding import AutoencoderRecipe
 from geolearn.training.methods.voxel_classification import VoxelRecipe
@@ -68,6 +69,19 @@ def pictures() -> Store:
         part = views[:, :, :, 8 + number : 12 + number] if number % 2 else views[:, :, 8 + number : 12 + number]
         part += 0.8
     return Store.of_shapes(list(images), torch.arange(COUNT) % 2, classes=("lying", "standing"))
+
+
+def lollipops() -> Store:
+    """A ball on a stick, of different sizes; the ball is label 0, the stick label 1."""
+    shapes = []
+    for number in range(COUNT):
+        ball = trimesh.creation.icosphere(2, radius=0.2 + 0.02 * number)
+        stick = trimesh.creation.cylinder(0.04, 1.0 + 0.05 * number, sections=12).subdivide().subdivide()
+        stick.apply_translation([0, 0, -0.6])
+        both = trimesh.util.concatenate([ball, stick])
+        labels = torch.tensor([0] * len(ball.faces) + [1] * len(stick.faces))
+        shapes.append(Mesh(torch.tensor(both.vertices).float(), torch.tensor(both.faces), labels, f"lollipop-{number}"))
+    return Store.of_shapes(shapes, classes=("lollipop",), parts={"lollipop": ("ball", "stick")})
 
 
 @dataclass(frozen=True)
@@ -109,6 +123,20 @@ def same_motion(prediction: Any, outcome: Outcome) -> bool:
 
 PLAIN = {"epochs": 24, "batch_size": COUNT, "ema_decay": 0.0}
 CASES: dict[str, Case] = {
+    "face_labeling": Case(
+        "surfacelabelnet",
+        LabelRecipe(
+            model={"width": 16, "blocks": 2},
+            augment=FaceAugment(200),
+            steps=0,
+            functions=16,
+            learning_rate=1e-2,
+            **(PLAIN | {"batch_size": 4}),
+        ),
+        lollipops,
+        lambda outcome: outcome.figures["face_accuracy"] > 99,
+        lambda prediction, outcome: torch.equal(prediction.labels, outcome.predictions[0]),
+    ),
     "voxel_classification": Case(
         "voxnet",
         VoxelRecipe(augment=VoxelAugment(rotations=1, mirror=False, shift=0), votes=2, vote_mirror=True, **PLAIN),

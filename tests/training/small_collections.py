@@ -1,13 +1,14 @@
 """Easy shapes that a training tells apart in seconds, as collections."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+import trimesh
 
 from geolearn.data import PackedViews, PackedVoxels, ShapeCollection, Store, pack
-from geolearn.structures import VoxelGrid
+from geolearn.structures import Mesh, VoxelGrid
 
 
 def box_grids(count: int, seed: int) -> tuple[list[VoxelGrid], torch.Tensor]:
@@ -75,3 +76,24 @@ def renamed(store: Store, classes: tuple[str, ...]) -> Store:
     """The same shapes, their classes in another order: the labels keep the class by name."""
     order = torch.tensor([classes.index(name) for name in store.classes])
     return replace(store, classes=classes, targets=order[store.targets])
+
+
+def lollipop(number: int, labelled: bool = True) -> Mesh:
+    """A ball (label 0) on a stick (label 1), of a size that depends on the number."""
+    ball = trimesh.creation.icosphere(2, radius=0.2 + 0.02 * number)
+    stick = trimesh.creation.cylinder(0.04, 1.0 + 0.05 * number, sections=12).subdivide().subdivide()
+    stick.apply_translation([0, 0, -0.6])
+    both = trimesh.util.concatenate([ball, stick])
+    labels = torch.tensor([0] * len(ball.faces) + [1] * len(stick.faces)) if labelled else None
+    return Mesh(torch.tensor(both.vertices).float(), torch.tensor(both.faces), labels, f"lollipop-{number}")
+
+
+def lollipop_store(numbers: Sequence[int], parts: tuple[str, ...] = ("ball", "stick")) -> Store:
+    shapes = [lollipop(number) for number in numbers]
+    keys = [shape.name for shape in shapes]
+    return Store.of_shapes(shapes, classes=("lollipop",), keys=keys, parts={"lollipop": parts})
+
+
+def lollipop_collection(name: str = "lollipops", **changes: Store) -> ShapeCollection:
+    splits = {"train": lollipop_store([0, 2, 4, 6]), "val": lollipop_store([7]), "test": lollipop_store([1, 3, 5])}
+    return ShapeCollection(splits | changes, name)

@@ -9,6 +9,7 @@ from test_runs import RECIPE
 
 from geolearn.errors import InvalidInputError, UnknownNameError
 from geolearn.training import benchmarks, runs, testing
+from geolearn.training.benchmark_protocols import Benchmark, load_benchmark
 from geolearn.training.benchmarks import run_benchmark
 from geolearn.training.recipes import RECIPES
 from geolearn.training.runs import make_run
@@ -21,7 +22,7 @@ KNOWN = {"duplicates": [{"key": "2/0"}, {"key": "2/1"}]}
 def easy(monkeypatch):
     """Every dataset is made of boxes, every recipe is short."""
     for module in (runs, testing):
-        monkeypatch.setattr(module, "NamedCollection", lambda name, *_: box_collection(name, KNOWN))
+        monkeypatch.setattr(module, "open_collection", lambda name, *_: box_collection(name, KNOWN))
     monkeypatch.setitem(RECIPES._entries, "voxnet/best", replace(RECIPE, votes=3, vote_mirror=True))
 
 
@@ -65,6 +66,40 @@ def test_results_of_other_recipes_stay_in_the_file(easy, tmp_path, monkeypatch):
         "**voxnet** (best (1 epochs), 1 seeds)",
     ]
     assert all(entry["command"].startswith("run_benchmark(") for entry in result["results"])
+
+
+def test_trainings_of_several_classes_are_averaged(easy, tmp_path, monkeypatch):
+    """Two classes, two seeds: a row per class over seeds, and the mean over classes of each seed."""
+    monkeypatch.setattr(Benchmark, "protocols", lambda self, seed: {"chair": f"chair/{seed}", "table": f"table/{seed}"})
+    run_benchmark(
+        "modelnet10_voxels", models=["voxnet"], seeds=[0, 1], recipe="best", epochs=1, runs=tmp_path / "r",
+        output=tmp_path / "o",
+    )  # fmt: skip
+    (entry,) = json.loads((tmp_path / "o" / "modelnet10_voxels.json").read_text())["results"]
+    reports = {path.parent.parent.name: json.loads(path.read_text()) for path in tmp_path.glob("r/*/*/result.json")}
+    assert len(reports) == 4
+    by_name = {
+        (category, seed): next(
+            r for name, r in reports.items() if f"-{category}-" in name and name.endswith(f"-{seed}")
+        )
+        for category in ("chair", "table")
+        for seed in (0, 1)
+    }
+    for seed, row in enumerate(entry["per_seed"]):
+        both = [by_name[category, seed]["class_accuracy"] for category in ("chair", "table")]
+        assert row["class_accuracy"] == pytest.approx(sum(both) / 2)
+        assert row["num_samples"] == 42
+    assert [row["class"] for row in entry["by_class"]] == ["chair", "table"]
+    chairs = [by_name["chair", seed]["class_accuracy"] for seed in (0, 1)]
+    assert entry["by_class"][0]["class_accuracy"]["mean"] == pytest.approx(sum(chairs) / 2)
+    assert "By class:" in (tmp_path / "o" / "modelnet10_voxels.md").read_text()
+
+
+def test_protocols_of_a_benchmark_by_class_and_by_seed():
+    found = load_benchmark("labeled_psb").protocols(2)
+    assert len(found) == 19
+    assert found["chair"] == "chair/12/2"
+    assert load_benchmark("coseg_vases").protocols(1) == {"": "full"}
 
 
 def test_evaluation_of_a_run_folder(easy, tmp_path):

@@ -53,13 +53,13 @@ def test_splits_are_those_of_the_training_and_seen_shapes_are_said(folder, monke
         made = box_collection()
         return Recorded(made.splits, f"boxes {protocol} {validation}", made.known)
 
-    monkeypatch.setattr(testing, "NamedCollection", named)
+    monkeypatch.setattr(testing, "open_collection", named)
     assert evaluate(folder, "boxes").warnings == ()
     evaluate(folder, "boxes", split="val")
     assert asked == [("boxes full 0.1", "test"), ("boxes full 0.1", "val")]
     whole = tmp_path / "whole"
     train(replace(RUN, validation=0.0), whole, data=box_collection(), progress=False)
-    monkeypatch.setattr(testing, "NamedCollection", lambda name, *_: Recorded(box_collection().splits, name))
+    monkeypatch.setattr(testing, "open_collection", lambda name, *_: Recorded(box_collection().splits, name))
     asked.clear()
     (warning,) = evaluate(whole, "boxes", split="val").warnings
     assert "trained on the whole training split" in warning

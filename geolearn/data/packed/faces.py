@@ -1,6 +1,6 @@
 """Splits of meshes by face: features and spectra of every mesh, and batches of all or some of their faces."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -92,21 +92,33 @@ class PackedFaces(PackedSamples):
         targets, keys: see `Packed`; targets are the classes of whole meshes.
         classes: names of the labels.
         source: what `mesh` and `edge_labels` load the originals from.
+        order: what a label of the source is called here; None: the same.
     """
 
     source: Any = None
+    order: Int[Tensor, " K"] | None = None
 
     def __repr__(self) -> str:
         return f"PackedFaces({len(self)} meshes, {len(self.classes)} labels)"
 
     def mesh(self, number: int) -> Mesh:
-        """The original mesh, with all its faces."""
-        return self.items[number].mesh if self.source is None else self.source.load(self.keys[number])
+        """The original mesh, with all its faces and their labels."""
+        mesh: Mesh = self.source.load(self.keys[number])
+        return mesh if mesh.face_labels is None else replace(mesh, face_labels=self._called(mesh.face_labels))
 
     def edge_labels(self, number: int) -> Int[Tensor, " E"] | None:
         """Labels per edge of the original mesh, where the dataset was labelled so."""
-        read = getattr(self.source, "edge_labels", None)
-        return None if read is None else read(self.keys[number])
+        labels = self.source.edge_labels(self.keys[number]) if hasattr(self.source, "edge_labels") else None
+        return None if labels is None else self._called(labels)
+
+    def with_classes(self, classes: tuple[str, ...]) -> "PackedFaces":
+        """The same with its labels in another order."""
+        order = torch.tensor([classes.index(name) for name in self.classes])
+        items = tuple(item._replace(labels=_renamed(item.labels, order)) for item in self.items)
+        return replace(self, items=items, classes=classes, order=order if self.order is None else order[self.order])
+
+    def _called(self, labels: Int[Tensor, " N"]) -> Int[Tensor, " N"]:
+        return labels if self.order is None else _renamed(labels, self.order)
 
     def draw(self, augment: FaceAugment, generator: torch.Generator) -> FaceDraws:
         return FaceDraws(augment.faces, torch.randint(2**62, (len(self),), generator=generator))
@@ -130,6 +142,10 @@ class PackedFaces(PackedSamples):
             return batch
         moved = [value.to(device) for value in batch[:-1]]
         return FaceBatch(*moved, faces_per_mesh=batch.faces_per_mesh)  # type: ignore[misc]
+
+
+def _renamed(labels: Int[Tensor, " N"], order: Int[Tensor, " K"]) -> Int[Tensor, " N"]:
+    return torch.where(labels < 0, labels, order[labels.clamp(min=0)])
 
 
 def _some(item: FaceItem, faces: int, seed: int) -> FaceItem:

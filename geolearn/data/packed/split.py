@@ -1,5 +1,6 @@
 """What every packed split is: shapes by number, their targets and keys, and a way to make a batch of some of them."""
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -31,6 +32,14 @@ class Packed(ABC):
     @abstractmethod
     def select(self, index: Int[Tensor, " M"] | Sequence[int], /) -> Any:
         """The shapes at `index`, in that order."""
+
+    def with_classes(self, classes: tuple[str, ...]) -> Any:
+        """The same with its classes in another order, and class indices that fit."""
+        order = torch.tensor([classes.index(name) for name in self.classes])
+        targets = self.targets
+        if isinstance(targets, Tensor) and targets.dtype == torch.int64:
+            targets = order[targets.cpu()]
+        return dataclasses.replace(self, classes=classes, targets=targets)  # type: ignore[type-var]
 
     @abstractmethod
     def draw(self, augment: Any, generator: torch.Generator) -> Any:

@@ -45,7 +45,7 @@ RUN = Run(model="mvcnn", data="bars", recipe_name="test", recipe=RECIPE, acceler
 def easy(monkeypatch, tmp_path):
     monkeypatch.setenv("GEOLEARN_HOME", str(tmp_path / "home"))
     for module in (runs, testing):
-        monkeypatch.setattr(module, "NamedCollection", lambda name, *_: bar_collection(name))
+        monkeypatch.setattr(module, "open_collection", lambda name, *_: bar_collection(name))
 
 
 def method(**changes) -> ViewClassification:
