@@ -43,7 +43,7 @@ FAMILIES = {
 
 def bumpy(faces: int) -> Mesh:
     """A closed surface of about so many faces, bent everywhere."""
-    side = max(round((faces / 2) ** 0.5), 4)
+    side = max(round((faces / 4) ** 0.5) + 1, 4)
     ball = trimesh.creation.uv_sphere(count=[side, side])
     x, y, z = ball.vertices.T
     radius = 1 + 0.3 * x + 0.25 * np.sin(3 * x + 1) * y + 0.2 * np.cos(4 * z + y) + 0.35 * np.exp(-8 * (z - 1) ** 2)
