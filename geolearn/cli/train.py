@@ -28,7 +28,7 @@ class Train:
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """The run folder to write."""
     data: str = "procedural"
-    """Name of a dataset; `geolearn data list` shows them."""
+    """Name of a dataset (`geolearn data list` shows them), or the path of a folder of labelled meshes."""
     protocol: str = "full"
     """Which of the dataset's protocols; `geolearn info DATASET` shows them."""
     recipe: str = "best"
