@@ -101,7 +101,7 @@ class _Budget(TorchDispatchMode):
 def _limits(num_bytes: int, modules: int) -> Iterator[None]:
     thread, made = threading.get_ident(), 0
 
-    def count(parent: nn.Module, name: str, module: nn.Module) -> None:
+    def count(parent: nn.Module, name: str, module: nn.Module | None) -> None:
         nonlocal made
         if threading.get_ident() == thread:  # others may build what they like
             made += 1

@@ -1,8 +1,8 @@
 """Averages over the neighbourhoods of faces, of any radius at the cost of none: heat that flows along the surface."""
 
+from typing import Any
+
 import numpy as np
-from scipy import sparse
-from scipy.sparse.linalg import SuperLU, splu
 
 from geolearn.typing import Array, Float, Int
 
@@ -42,6 +42,8 @@ class HeatNeighbourhoods:
         edge_lengths: Float[Array, " E"],
         squared_sides: Float[Array, " F"],
     ) -> None:
+        from scipy import sparse  # late: SciPy takes a while to import
+
         count, total = len(areas), areas.sum()
         # A face without area takes on what is around it.
         self._mass = areas + 1e-9 * total / count if total > 0 else np.full(count, 1 / max(count, 1))
@@ -52,7 +54,7 @@ class HeatNeighbourhoods:
         values = np.concatenate([-flow, -flow, flow, flow])
         places = np.concatenate([one, other, one, other]), np.concatenate([other, one, one, other])
         self._laplacian = sparse.coo_array((values, places), shape=(count, count)).tocsc()
-        self._factors: dict[float, SuperLU] = {}
+        self._factors: dict[float, Any] = {}  # of SciPy's SuperLU
 
     def average(self, values: Float[Array, "F C"], radius: float) -> Float[Array, "F C"]:
         """The mean of values per area around every face, within about `radius` > 0."""
@@ -60,6 +62,9 @@ class HeatNeighbourhoods:
 
     def per_area(self, amounts: Float[Array, "F C"], radius: float) -> Float[Array, "F C"]:
         """Amounts, of each face as a whole, per area around every face, within about `radius` > 0."""
+        from scipy import sparse
+        from scipy.sparse.linalg import splu
+
         if len(self._mass) == 0:
             return np.zeros(amounts.shape)
         if radius not in self._factors:

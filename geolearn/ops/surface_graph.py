@@ -3,8 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse import csgraph
 
 from geolearn.typing import Array, Float, Int
 
@@ -36,6 +34,9 @@ def surface_graph(verts: Float[Array, "N 3"], faces: Int[Array, "F 3"]) -> Surfa
         verts: positions, one vertex each.
         faces: vertex indices; any soup of triangles.
     """
+    from scipy import sparse  # late: SciPy takes a while to import
+    from scipy.sparse import csgraph
+
     count = len(verts)
     ends = np.stack([faces, np.roll(faces, -1, 1)], 2).reshape(-1, 2)
     apex = np.roll(faces, -2, 1).reshape(-1)
