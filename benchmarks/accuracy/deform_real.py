@@ -32,7 +32,7 @@ import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -249,7 +249,7 @@ def main() -> None:
     }
     rows, without, shapes = [], [], []
     for source in arguments.sources:
-        for shape in track(list(makers[source]())[: arguments.limit], source):
+        for shape in track(list(islice(makers[source](), arguments.limit)), source):
             try:
                 found = measure(deformer, shape)
             except GeolearnError as error:
@@ -282,9 +282,8 @@ def main() -> None:
     text = f"# Real shapes, deformed\n\n{markdown_table(table)}\n\nNo rule applied to {len(without)} shapes: "
     text += f"{', '.join(without) or 'none'}.\n\n## What failed\n\n"
     worst = [row for row in rows if not row["monotonic"] or row["crosstalk"] > 0.25]
-    text += markdown_table(
-        [{key: row[key] for key in ("shape", "attribute", "gain", "crosstalk", "worst")} for row in worst]
-    )
+    columns = ("shape", "attribute", "gain", "crosstalk", "worst")
+    text += markdown_table([{key: row[key] for key in columns} for row in worst]) if worst else "Nothing."
     write_text(folder / "deform_real.md", text + "\n")
     print(markdown_table(table))
 
