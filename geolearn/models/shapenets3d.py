@@ -82,7 +82,7 @@ class ShapeNets3D(PretrainedModel):
             self.untie()
 
     def untie(self) -> None:
-        """Give the way down weights of its own, which start as those of the way up (`geolearn.nn.wake_sleep_step`)."""
+        """Give the way down weights of its own, which start as those of the way up (`wake_sleep_gradients`)."""
         for layer in self.layers:
             layer.untie()
         self.config["untied"] = True

@@ -5,8 +5,11 @@ loss. Layer 5, its 4000 units, is the descriptor for retrieval.
 
     30^3 x 1 - C(48, 6, 2) - C(160, 5, 2) - C(512, 4, 1) - 1200 - 4000 - K, sigmoid units throughout
 
-Departures: trained from scratch it starts from the same weights as the belief network, uniform; from a trained belief
-network (`ShapeNets3D.unroll`) the classifier starts from the weights between labels and layer 5.
+Departures: from a trained belief network (`ShapeNets3D.unroll`) the classifier starts from the weights between labels
+and layer 5. Trained from scratch it starts from larger weights than the belief network's. A sigmoid has a slope of at
+most 1/4 and a mean near 1/2, so with those each layer would hand on a quarter of a difference on top of a large
+constant, and six of them would learn nothing. Weights four times as large and biases that take off the constant
+(Glorot and Bengio, AISTATS 2010, for units that are symmetric about 0) hand it on whole.
 """
 
 from itertools import pairwise
@@ -20,6 +23,7 @@ from geolearn.nn.window_conv import WindowConv3d
 from geolearn.typing import Float, Tensor
 
 KERNELS, STRIDES = (6, 5, 4), (2, 2, 1)
+SLOPE = 4.0  # one over that of a sigmoid at 0
 
 
 @MODELS.register("shapenets3d_classifier")
@@ -57,9 +61,11 @@ class ShapeNets3DClassifier(PretrainedModel):
         self.fc4 = nn.Linear(channels[-1] * layer_sizes(resolution)[-1] ** 3, hidden)
         self.fc5 = nn.Linear(hidden, top)
         self.fc6 = nn.Linear(top, num_classes)
-        for layer in (*self.convolutions, self.fc4, self.fc5, self.fc6):
-            nn.init.xavier_uniform_(layer.weight)  # type: ignore[arg-type]
-            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        for number, layer in enumerate((*self.convolutions, self.fc4, self.fc5, self.fc6)):
+            weight, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
+            nn.init.xavier_uniform_(weight, gain=SLOPE)
+            with torch.no_grad():  # the grid itself is mostly 0, units above it mostly 1/2
+                bias.copy_(-weight.flatten(1).sum(1) / 2 if number else torch.zeros_like(bias))
 
     def features(self, x: Float[Tensor, "B 1 R R R"]) -> Float[Tensor, "B D"]:
         """Layer 5, the descriptor for retrieval: 4000 numbers in [0, 1]."""

@@ -29,6 +29,11 @@ class BeliefCompletion(NamedTuple):
         probabilities: mean of the particles; cells that were seen are what they were seen to be.
         posterior: p(class | observation).
         particles: each one's cells, when asked for.
+
+    Example:
+        >>> net = ShapeNets3D(10, channels=(4, 8, 16), hidden=20, top=30)
+        >>> complete_by_belief(net, torch.zeros(1, 1, 30, 30, 30), particles=2, passes=1).posterior.shape
+        torch.Size([1, 10])
     """
 
     probabilities: Float[Tensor, "B 1 R R R"]
@@ -59,6 +64,13 @@ def complete_by_belief(
 
     Raises:
         InvalidInputError: other values or another resolution, or no particles or passes.
+
+    Example:
+        >>> net = ShapeNets3D(10, channels=(4, 8, 16), hidden=20, top=30)
+        >>> observed = torch.full((1, 1, 30, 30, 30), 0.5)  # nothing is known
+        >>> observed[..., 20:, :, :] = 0  # but that this third is free
+        >>> float(complete_by_belief(net, observed, passes=2).probabilities[..., 20:, :, :].max())
+        0.0
     """
     check_observed(observed, net.resolution)
     if particles < 1 or passes < 1:

@@ -2,12 +2,13 @@
 
 The log-likelihood of data has the gradient <-dE/dtheta>_data - <-dE/dtheta>_model, and the second mean is out of reach.
 Hinton, "Training products of experts by minimizing contrastive divergence", Neural Computation 2002, takes it after k
-rounds of Gibbs sampling from the data (CD-k). What a step does with the gradient is the optimiser's business:
+rounds of Gibbs sampling from the data (CD-k). What is done with the gradient is the optimiser's business:
 
     rbm = ConvRBM(1, 48, size=(30, 30, 30), kernel=6, stride=2)
     optimiser = descent(rbm, learning_rate=0.01, momentum=0.9, weight_decay=1e-5)
     for grids in batches:
-        cd_step(rbm, grids, optimiser, generator, CDSettings(sparsity_target=0.01, sparsity_cost=0.001))
+        cd_gradients(rbm, grids, generator, CDSettings(sparsity_target=0.01, sparsity_cost=0.001))
+        optimiser.step()
 
 Everything that a step depends on is passed to it, so that a training can stop and go on.
 """
@@ -37,6 +38,10 @@ class CDSettings:
         skip_empty: places whose window holds nothing but zeros do not count: no gradient, and the mean is over the
             others.
         sparsity_target, sparsity_cost: the hidden biases also climb cost * (target - mean activity).
+
+    Example:
+        >>> CDSettings(steps=10, mean_field=False)  # near the gradient of the log-likelihood
+        CDSettings(steps=10, mean_field=False, average_places=True, skip_empty=False, ...)
     """
 
     steps: int = 1
@@ -76,34 +81,39 @@ def contrastive_divergence(
 ) -> Divergence:
     """CD-k of a batch; see `CDSettings`. A batch is worked on in parts whose windows fit in few megabytes.
 
+    Weights of the way down that were untied do not take part.
+
     Raises:
-        InvalidInputError: no samples, visible units of another shape, or a machine with untied weights.
+        InvalidInputError: no samples, or visible units of another shape.
+
+    Example:
+        >>> from geolearn.nn import DenseRBM
+        >>> found = contrastive_divergence(DenseRBM(6, 3), torch.ones(4, 6))
+        >>> bool((found.visible_bias > 0).all())  # units that are always on pull their biases up
+        True
     """
     if len(visible) == 0:
         raise InvalidInputError("visible: expected at least one sample, got none")
-    if rbm.down_weight is not None:
-        raise InvalidInputError("rbm: contrastive divergence needs weights that are tied; see wake_sleep")
     weight, activity = torch.zeros_like(rbm.weight), torch.zeros_like(rbm.hidden_bias)
     hidden_bias, visible_bias = torch.zeros_like(rbm.hidden_bias), torch.zeros_like(rbm.visible_bias)
     error, counted, places = weight.new_zeros(()), weight.new_zeros(()), 0
     for part in visible.split(rbm.samples_at_once(rbm.product_dtype())):
         part = part.to(rbm.product_dtype())
-        mean = torch.sigmoid(rbm.row_logits(rbm.windows(part)))
-        negative, negative_mean = _sampled_from(rbm, mean, generator, settings)
-        both = torch.cat([mean, -negative_mean])
+        windows = rbm.windows(part)
+        mean = torch.sigmoid(rbm.row_logits(windows))
+        negative, negative_windows, negative_mean = _sampled_from(rbm, mean, generator, settings)
         places += len(mean)
         if settings.skip_empty:
-            counts = rbm.nonzero_windows(part).to(both.dtype)[:, None]
-            both = both * counts.repeat(2, 1)
+            counts = rbm.nonzero_windows(part).to(mean.dtype)[:, None]
+            mean, negative_mean = mean * counts, negative_mean * counts
             counted += counts.sum()
-            activity += (mean * counts).sum(0)
         else:
             counted += len(mean)
-            activity += mean.sum(0)
-        # Both phases in one product: the difference is then rounded once.
-        phases = rbm.windows(torch.cat([part, negative.to(part.dtype)]))
-        weight += both.T.to(phases.dtype) @ phases
-        hidden_bias += both.sum(0)
+        weight += mean.T.to(windows.dtype) @ windows
+        weight -= negative_mean.T.to(windows.dtype) @ negative_windows
+        positive = mean.sum(0)
+        activity += positive
+        hidden_bias += positive - negative_mean.sum(0)
         difference = part.to(negative.dtype) - negative
         visible_bias += difference.sum(0).sum_to_size(visible_bias.shape)
         error += difference.square().sum()
@@ -121,34 +131,39 @@ def contrastive_divergence(
 
 def _sampled_from(
     rbm: RBM, hidden_mean: Tensor, generator: torch.Generator | None, settings: CDSettings
-) -> tuple[Tensor, Tensor]:
-    """Visible units k rounds from hidden means, and the means (N, H) of the hidden units that they imply."""
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Visible units k rounds from hidden means, their windows, and the means (N, H) of the hidden units they imply."""
     for _ in range(settings.steps):
         hidden = rbm.arrange(sample_bernoulli(hidden_mean, generator, dtype=rbm.product_dtype()))
-        logits = rbm.visible_logits(hidden)
+        logits = rbm.visible_logits(hidden, tied=True)
         visible = rbm.visible_means(logits) if settings.mean_field else rbm.draw_visible(logits, generator)
-        hidden_mean = torch.sigmoid(rbm.row_logits(rbm.windows(visible)))
-    return visible, hidden_mean
+        windows = rbm.windows(visible)
+        hidden_mean = torch.sigmoid(rbm.row_logits(windows))
+    return visible, windows, hidden_mean
 
 
-def cd_step(
+def cd_gradients(
     rbm: RBM,
     visible: Float[Tensor, "B *V"],
-    optimiser: torch.optim.Optimizer,
     generator: torch.Generator | None = None,
     settings: CDSettings = CDSettings(),
 ) -> dict[str, Tensor]:
-    """One step of an optimiser along the contrastive divergence of a batch.
-
-    Args:
-        optimiser: over the parameters of the machine, such as `descent` makes it; it keeps the momentum.
+    """Leave the contrastive divergence of a batch as gradients of the machine's parameters, for an optimiser to step.
 
     Returns:
         `reconstruction_error` and `activity`, to be logged.
+
+    Example:
+        >>> from geolearn.nn import DenseRBM
+        >>> rbm = DenseRBM(6, 3)
+        >>> optimiser = descent(rbm, learning_rate=0.1)
+        >>> logged = cd_gradients(rbm, torch.ones(4, 6))
+        >>> optimiser.step()
+        >>> sorted(logged)
+        ['activity', 'reconstruction_error']
     """
     found = contrastive_divergence(rbm, visible, generator, settings)
     write_gradients(rbm, found.weight, found.hidden_bias, found.visible_bias)
-    optimiser.step()
     return {"reconstruction_error": found.reconstruction_error, "activity": found.activity}
 
 
@@ -165,6 +180,12 @@ def descent(*machines: RBM, learning_rate: float, momentum: float = 0.0, weight_
 
     Raises:
         InvalidInputError: a rate, momentum or decay that is negative or not finite.
+
+    Example:
+        >>> from geolearn.nn import DenseRBM
+        >>> optimiser = descent(DenseRBM(6, 3), learning_rate=0.1, weight_decay=0.01)
+        >>> [group["weight_decay"] for group in optimiser.param_groups]
+        [0.01, 0.0]
     """
     for name, value in (("learning_rate", learning_rate), ("momentum", momentum), ("weight_decay", weight_decay)):
         if not 0 <= value < math.inf:

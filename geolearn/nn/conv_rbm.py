@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from geolearn.errors import InvalidInputError
 from geolearn.nn.rbm import RBM, uniform_weights
@@ -85,10 +86,13 @@ class ConvRBM(RBM):
         return hidden.to(self.product_dtype()).movedim(1, -1).reshape(-1, self.hidden_units)
 
     def nonzero_windows(self, visible: Float[Tensor, "B C *V"]) -> Bool[Tensor, " N"]:
-        filled = (visible != 0).any(1)
-        for axis, (cells, step) in enumerate(zip(self.geometry.kernel, self.geometry.stride, strict=True)):
-            filled = filled.unfold(1 + axis, cells, step).any(-1)  # along one axis after the other
-        return filled.reshape(-1)
+        ones = (1,) * (3 - len(self.geometry.size))
+        filled = (visible != 0).any(1).to(self.weight.dtype).view(len(visible), 1, *ones, *self.geometry.size)
+        kernel, stride = ones + self.geometry.kernel, ones + self.geometry.stride
+        for axis in range(3):  # one after the other
+            cells, step = ([sides[axis] if n == axis else 1 for n in range(3)] for sides in (kernel, stride))
+            filled = functional.max_pool3d(filled, cells, step)
+        return filled.view(-1) > 0
 
     def extra_repr(self) -> str:
         shape = self.geometry

@@ -94,6 +94,13 @@ def annealed_log_partition(
 
     Raises:
         InvalidInputError: no runs, no temperatures, biases of another shape, or a machine without energy.
+
+    Example:
+        >>> from geolearn.nn import DenseRBM
+        >>> rbm = DenseRBM(2, 3)
+        >>> _ = torch.nn.init.zeros_(rbm.weight)
+        >>> annealed_log_partition(rbm, runs=10, temperatures=10).log_partition  # 5 log 2, without weights exactly
+        tensor(3.4657, dtype=torch.float64)
     """
     rbm.check_tied()
     if runs < 1 or temperatures < 1:

@@ -37,6 +37,11 @@ class RBM(nn.Module, ABC):
         hidden_bias: b, (H,).
         visible_bias: c, in the shape of one sample of v, or with axes of length 1 where it is shared.
         down_weight: another W for the way from h to v, once `untie` was called; then there is no energy any more.
+
+    Example:
+        >>> rbm = DenseRBM(6, 3)  # one of the machines that derive from it
+        >>> rbm.gibbs(torch.zeros(4, 6), steps=10).shape
+        torch.Size([4, 6])
     """
 
     weight: nn.Parameter
@@ -103,9 +108,9 @@ class RBM(nn.Module, ABC):
         logits = [self.arrange(self.row_logits(self.windows(part))) for part in parts]
         return logits[0] if len(logits) == 1 else torch.cat(logits)
 
-    def visible_logits(self, hidden: Float[Tensor, "B *H"]) -> Float[Tensor, "B *V"]:
-        """Log-odds of the visible units given the hidden ones."""
-        weight = (self.weight if self.down_weight is None else self.down_weight).to(self.product_dtype())
+    def visible_logits(self, hidden: Float[Tensor, "B *H"], *, tied: bool = False) -> Float[Tensor, "B *V"]:
+        """Log-odds of the visible units given the hidden ones; `tied` by the weights of the way up in any case."""
+        weight = (self.weight if tied or self.down_weight is None else self.down_weight).to(self.product_dtype())
         parts = hidden.split(self.samples_at_once(self.product_dtype())) if len(hidden) else [hidden]
         spread = [self.spread(functional.linear(self.rows(part), weight.T)) for part in parts]
         return (spread[0] if len(spread) == 1 else torch.cat(spread)).to(self.visible_bias.dtype) + self.visible_bias

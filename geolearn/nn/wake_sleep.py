@@ -18,19 +18,18 @@ from geolearn.typing import Float, Int, Tensor
 
 
 @torch.no_grad()
-def wake_sleep_step(
+def wake_sleep_gradients(
     layers: Sequence[RBM],
     top: LabelledRBM,
     visible: Float[Tensor, "B *V"],
     labels: Int[Tensor, " B"],
     chain: Float[Tensor, "M VK"],
-    optimiser: torch.optim.Optimizer,
     generator: torch.Generator | None = None,
     *,
     steps: int = 3,
     average_places: bool = True,
 ) -> tuple[Float[Tensor, "M VK"], dict[str, Tensor]]:
-    """One step of an optimiser along the directions of wake and sleep.
+    """Leave the gradients of wake and sleep, of all layers and the top, for an optimiser to step.
 
     Layer l holds, for its units below: the bias `visible_bias` and the weights `down_weight` of the way down; for its
     units above: `hidden_bias` and `weight` of the way up. With s the states of one phase, the directions are
@@ -53,6 +52,15 @@ def wake_sleep_step(
 
     Raises:
         InvalidInputError: no data, no layers, or a layer whose weights are tied.
+
+    Example:
+        >>> from geolearn.nn import DenseRBM
+        >>> layer, top = DenseRBM(6, 4), LabelledRBM(4, 3, classes=2)
+        >>> layer.untie()
+        >>> labels, chain = torch.tensor([0, 1]), torch.zeros(5, 6)
+        >>> chain, logged = wake_sleep_gradients([layer], top, torch.ones(2, 6), labels, chain)
+        >>> chain.shape
+        torch.Size([5, 6])
     """
     if len(visible) == 0 or not layers:
         raise InvalidInputError("visible, layers: expected at least one sample and one layer, got none")
@@ -88,7 +96,6 @@ def wake_sleep_step(
         weight, bias, _ = mean_statistics(layer, below, missed)
         layer.weight.grad, layer.hidden_bias.grad = -weight / places, -bias / places
         above = below
-    optimiser.step()
     return chain, {"reconstruction_error": error}
 
 

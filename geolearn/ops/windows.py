@@ -5,6 +5,7 @@ With rows w_p(x) of the windows, a convolution without padding is `gather_window
 samples at a time; in return each of the three is a single matrix product, which processors do best.
 """
 
+import functools
 import math
 from typing import Any
 
@@ -135,7 +136,7 @@ class _Gather(torch.autograd.Function):
         places = math.prod(window_places(*ctx.how))
         grids = x.detach().movedim(1, -1).contiguous()
         rows = x.new_empty(len(x), places * x.shape[1] * math.prod(kernel))
-        gather(_bits(grids.flatten(1)), _bits(rows), *_three_axes(*ctx.how, x.shape[1]))
+        gather(_bits(grids.flatten(1)), _bits(rows), *_runs(*ctx.how, x.shape[1]))
         return rows.view(len(x) * places, x.shape[1] * math.prod(kernel))
 
     @staticmethod
@@ -161,9 +162,7 @@ class _Add(torch.autograd.Function):
         is_half = rows.dtype == torch.bfloat16
         grids = torch.zeros(batch, math.prod(size) * channels, dtype=torch.float32 if is_half else rows.dtype)
         add = windows.add_bfloat16_windows if is_half else windows.add_windows
-        add(
-            _bits(rows.view(batch, places * rows.shape[1])), grids.numpy(), *_three_axes(size, kernel, stride, channels)
-        )
+        add(_bits(rows.view(batch, places * rows.shape[1])), grids.numpy(), *_runs(size, kernel, stride, channels))
         return grids.view(batch, *size, channels).movedim(-1, 1)
 
     @staticmethod
@@ -179,12 +178,18 @@ def _bits(values: Tensor) -> Array:
     return values.numpy()
 
 
-def _three_axes(
-    size: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...], channels: int
-) -> tuple[tuple[int, ...], ...]:
-    """The kernels know grids of three axes; the missing ones have one cell."""
-    ones = (1,) * (3 - len(size))
-    return (*ones, *size, channels), ones + kernel, ones + stride
+@functools.cache
+def _runs(size: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...], channels: int) -> tuple[Array, int]:
+    """Where the runs of memory begin that make up the windows of a grid, and how long each is."""
+    ones = (1,) * (3 - len(size))  # the missing axes have one cell
+    corners = [
+        step * np.arange(n) for step, n in zip(ones + stride, ones + window_places(size, kernel, stride), strict=True)
+    ]
+    x, y, _ = (np.add.outer(corner, np.arange(n)) for corner, n in zip(corners, ones + kernel, strict=True))
+    cells = np.arange(math.prod(size)).reshape(ones + size)
+    # Axes: a place in x, y and z, then a step of the kernel along x and along y.
+    starts = cells[x[:, None, None, :, None], y[None, :, None, None, :], corners[2][:, None, None]]
+    return channels * starts.ravel(), kernel[-1] * channels
 
 
 def _unfold(x: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> Tensor:

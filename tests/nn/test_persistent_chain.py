@@ -5,7 +5,7 @@ import torch
 from tiny_machines import machine, states
 
 from geolearn.errors import InvalidInputError
-from geolearn.nn import DenseRBM, LabelledRBM, PersistentChain, descent, fast_persistent_step, log_partition
+from geolearn.nn import DenseRBM, LabelledRBM, PersistentChain, descent, fast_persistent_gradients, log_partition
 
 NAMES = ("weight", "hidden_bias", "visible_bias")
 
@@ -21,12 +21,14 @@ def test_three_steps_by_hand(label_weight):
     for one in (rbm, twin):
         one.load_state_dict(machine("labelled").state_dict())
     data = states(rbm)[[3, 20, 40]]
-    chain = PersistentChain.start(rbm, samples=5)
+    chain = PersistentChain(rbm, samples=5)
     assert not chain.visible.any()
     optimiser = descent(rbm, learning_rate=0.1)
     v, fast = torch.zeros(5, 7, dtype=torch.float64), [torch.zeros_like(getattr(twin, name)) for name in NAMES]
     for seed in range(3):
-        logged = fast_persistent_step(rbm, data, chain, optimiser, torch.Generator().manual_seed(seed), steps=2)
+        source = torch.Generator().manual_seed(seed)
+        logged = fast_persistent_gradients(rbm, data, chain, source, fast_rate=0.1, steps=2)
+        optimiser.step()
         with torch.no_grad():
             positive = torch.sigmoid(twin.hidden_logits(data))
             back = twin.visible_means(twin.visible_logits(positive))
@@ -48,8 +50,8 @@ def test_three_steps_by_hand(label_weight):
 
 def test_without_a_fast_rate_it_is_persistent_cd():
     rbm = machine("dense")
-    chain = PersistentChain.start(rbm, 4)
-    fast_persistent_step(rbm, states(rbm)[:2], chain, descent(rbm, learning_rate=0.1), fast_rate=0.0)
+    chain = PersistentChain(rbm, 4)
+    fast_persistent_gradients(rbm, states(rbm)[:2], chain, fast_rate=0.0)
     assert not chain.weight.any()
     assert rbm.weight.grad is not None
 
@@ -58,16 +60,18 @@ def test_a_training_goes_on_from_its_state():
     def train(rbm, chain, steps, generator):
         optimiser = descent(rbm, learning_rate=0.05)
         for _ in range(steps):
-            fast_persistent_step(rbm, states(rbm)[[3, 20]], chain, optimiser, generator)
+            fast_persistent_gradients(rbm, states(rbm)[[3, 20]], chain, generator, fast_rate=0.05)
+            optimiser.step()
 
     whole, generator = machine("labelled"), torch.Generator().manual_seed(0)
-    chain = PersistentChain.start(whole)
+    chain = PersistentChain(whole)
     train(whole, chain, 6, generator)
     parted, generator = machine("labelled"), torch.Generator().manual_seed(0)
-    first = PersistentChain.start(parted)
+    first = PersistentChain(parted)
     train(parted, first, 3, generator)
-    kept = {name: value.clone() for name, value in first.state_dict().items()}
-    train(parted, PersistentChain(**kept), 3, generator)
+    again = PersistentChain(parted)
+    again.load_state_dict({name: value.clone() for name, value in first.state_dict().items()})
+    train(parted, again, 3, generator)
     assert torch.equal(whole.weight, parted.weight)
 
 
@@ -78,13 +82,14 @@ def test_it_learns_patterns_and_their_labels():
     patterns = torch.tensor([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1], [1, 0, 1, 0, 1, 0], [0, 1, 0, 1, 0, 1]])
     labels = torch.tensor([0, 1, 0, 1])
     data = rbm.join(patterns, labels)
-    chain, generator = PersistentChain.start(rbm), torch.Generator().manual_seed(0)
+    chain, generator = PersistentChain(rbm), torch.Generator().manual_seed(0)
     optimiser = descent(rbm, learning_rate=0.05, momentum=0.5)
     for step in range(600):
-        if step == 450:
-            for group in optimiser.param_groups:
-                group["lr"] = 0.01
-        fast_persistent_step(rbm, data, chain, optimiser, generator)
+        rate = 0.05 if step < 450 else 0.01
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        fast_persistent_gradients(rbm, data, chain, generator, fast_rate=rate)
+        optimiser.step()
     likelihood = float((-rbm.free_energy(data) - log_partition(rbm)).mean().detach())
     assert -2.6 < likelihood < -1.386  # from -4.9
     posterior = rbm.label_posterior(patterns).detach()
@@ -93,11 +98,8 @@ def test_it_learns_patterns_and_their_labels():
 
 def test_what_cannot_be_learned_is_refused():
     rbm = DenseRBM(3, 2)
-    chain, optimiser = PersistentChain.start(rbm), descent(rbm, learning_rate=0.1)
+    chain = PersistentChain(rbm)
     with pytest.raises(InvalidInputError, match=r"samples: expected at least one, got 0"):
-        PersistentChain.start(rbm, 0)
+        PersistentChain(rbm, 0)
     with pytest.raises(InvalidInputError, match=r"visible: expected at least one sample, got none"):
-        fast_persistent_step(rbm, torch.zeros(0, 3), chain, optimiser)
-    rbm.untie()
-    with pytest.raises(InvalidInputError, match=r"rbm: persistent contrastive divergence needs weights that are tied"):
-        fast_persistent_step(rbm, torch.zeros(1, 3), chain, optimiser)
+        fast_persistent_gradients(rbm, torch.zeros(0, 3), chain, fast_rate=0.1)

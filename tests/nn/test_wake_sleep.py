@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from geolearn.errors import InvalidInputError
-from geolearn.nn import ConvRBM, DenseRBM, LabelledRBM, descent, wake_sleep_step
+from geolearn.nn import ConvRBM, DenseRBM, LabelledRBM, descent, wake_sleep_gradients
 
 
 @pytest.fixture
@@ -30,11 +30,10 @@ def log_probability(logits, states):
 @pytest.mark.parametrize("average_places", [False, True])
 def test_directions_are_gradients_of_what_each_way_says_of_the_other(stack, average_places):
     (conv, dense), top = stack
-    optimiser = descent(conv, dense, top, learning_rate=0.0)
     v = (torch.rand(4, 1, 5, 4, dtype=torch.float64) < 0.5).double()
     labels, chain = torch.tensor([0, 1, 2, 1]), top.join(torch.rand(3, 6).double().round(), torch.tensor([0, 1, 2]))
-    after, logged = wake_sleep_step(
-        [conv, dense], top, v, labels, chain, optimiser, torch.Generator().manual_seed(1), average_places=average_places
+    after, logged = wake_sleep_gradients(
+        [conv, dense], top, v, labels, chain, torch.Generator().manual_seed(1), average_places=average_places
     )
 
     generator = torch.Generator().manual_seed(1)  # the same states, drawn in the same order
@@ -78,7 +77,8 @@ def test_both_ways_learn_to_agree():
     chain = torch.zeros(16, 8)
     errors = []
     for _ in range(400):
-        chain, logged = wake_sleep_step(layers, top, data, labels, chain, optimiser, generator)
+        chain, logged = wake_sleep_gradients(layers, top, data, labels, chain, generator)
+        optimiser.step()
         errors.append(float(logged["reconstruction_error"]))
     assert sum(errors[:10]) / 10 > 0.2
     assert sum(errors[-10:]) / 10 < 0.06
@@ -86,9 +86,9 @@ def test_both_ways_learn_to_agree():
 
 def test_what_cannot_be_learned_is_refused(stack):
     (conv, dense), top = stack
-    chain, optimiser = torch.zeros(2, 9).double(), descent(conv, learning_rate=0.1)
+    chain = torch.zeros(2, 9).double()
     v, labels = torch.zeros(1, 1, 5, 4).double(), torch.zeros(1, dtype=torch.int64)
     with pytest.raises(InvalidInputError, match=r"visible, layers: expected at least one sample and one layer"):
-        wake_sleep_step([conv, dense], top, v[:0], labels[:0], chain, optimiser)
+        wake_sleep_gradients([conv, dense], top, v[:0], labels[:0], chain)
     with pytest.raises(InvalidInputError, match=r"layers: expected untied weights; call untie\(\)"):
-        wake_sleep_step([DenseRBM(20, 6).double()], top, v.flatten(1), labels, chain, optimiser)
+        wake_sleep_gradients([DenseRBM(20, 6).double()], top, v.flatten(1), labels, chain)
