@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from geolearn.data.catalog import describe_dataset, list_datasets
 from geolearn.data.collection import Collection, NamedCollection, ShapeCollection
 from geolearn.data.dataset import ShapeDataset
+from geolearn.data.depth_observations import DepthObservations, Observed, PackedObservations
 from geolearn.data.face_features import FaceFeatures
 from geolearn.data.labelled_folder import LabelledFolder, open_collection
 from geolearn.data.loaders import make_loader
@@ -39,13 +40,16 @@ __all__ = [
     "Batch",
     "Batches",
     "Collection",
+    "DepthObservations",
     "FaceAugment",
     "FaceFeatures",
     "LabelledFolder",
     "Manifest",
     "NamedCollection",
+    "Observed",
     "Packed",
     "PackedFaces",
+    "PackedObservations",
     "PackedSamples",
     "PackedViews",
     "PackedVoxels",

@@ -10,6 +10,7 @@ from geolearn.models.shapenets3d import ShapeNets3D
 from geolearn.models.shapenets3d_classifier import ShapeNets3DClassifier
 from geolearn.models.shapenets3d_completion import BeliefCompletion, complete_by_belief
 from geolearn.models.surfacelabelnet import SurfaceLabelNet
+from geolearn.models.voxelcompletionnet import VoxelCompletionNet
 from geolearn.models.voxelvae import VoxelVAE
 from geolearn.models.voxnet import MultiResolutionVoxNet, VoxNet
 from geolearn.models.voxresnet import VoxResNet
@@ -31,6 +32,7 @@ __all__ = [
     "SurfaceLabelNet",
     "VoxNet",
     "VoxResNet",
+    "VoxelCompletionNet",
     "VoxelVAE",
     "attribute_motions",
     "complete_by_belief",

@@ -30,8 +30,8 @@ class PretrainedModel(nn.Module):
     A subclass passes its constructor arguments to `super().__init__(**arguments)`.
 
     Attributes:
-        inputs: what the model looks at, such as "voxels", "views", "faces" or "deformations": which methods can train
-            it; "codes" for a decoder.
+        inputs: what the model looks at, such as "voxels", "views", "faces", "observations" or "deformations": which
+            methods can train it; "codes" for a decoder, "belief" for a belief network.
         not_recorded: arguments of the constructor that a weights file must not give, since they fetch something.
     """
 

@@ -1,6 +1,7 @@
 """Pure functions on tensors and records. Numba is imported when a kernel first runs, not here."""
 
 from geolearn.ops.curvature_features import curvature_features
+from geolearn.ops.depth_observation import observe_depth, observe_scan
 from geolearn.ops.distances import ClosestPoints, closest_points, contains, signed_distance, winding_number
 from geolearn.ops.face_adjacency import FaceAdjacency, face_adjacency
 from geolearn.ops.face_features import FEATURE_COLUMNS, face_features
@@ -47,6 +48,8 @@ __all__ = [
     "medial_distance_features",
     "merge_vertices",
     "mesh_edges",
+    "observe_depth",
+    "observe_scan",
     "occupancy_from_depth",
     "occupancy_from_scan",
     "sample_surface",

@@ -127,7 +127,7 @@ def occupancy_from_depth(
         )
     depth = depth.detach()
     surface_points = torch.cat(
-        [_back_project(image, cameras[n]) for n, image in enumerate(depth)] or [depth.new_zeros(0, 3)]
+        [back_project(image, cameras[n]) for n, image in enumerate(depth)] or [depth.new_zeros(0, 3)]
     )
     resolution, padding = whole_number(resolution, "resolution"), whole_number(padding, "padding")
     origin, voxel_size = _frame(surface_points.cpu().double().numpy(), resolution, padding, bounds)
@@ -150,7 +150,7 @@ def _frame(points: np.ndarray, resolution: int, padding: int, bounds: object) ->
     return frame_of_box(np.stack([points.min(0), points.max(0)]), resolution, padding, margin=True)
 
 
-def _back_project(depth: Float[Tensor, "H W"], camera: Cameras) -> Float[Tensor, "P 3"]:
+def back_project(depth: Float[Tensor, "H W"], camera: Cameras) -> Float[Tensor, "P 3"]:
     """World positions of the pixels of one image that show a surface."""
     row, column = (torch.isfinite(depth) & (depth > 0)).nonzero().unbind(1)
     pixels = torch.stack([column + 0.5, row + 0.5, torch.ones_like(row)], dim=1).to(depth)

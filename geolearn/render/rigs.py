@@ -81,6 +81,42 @@ def camera_rig(
         corners = _dodecahedron()
         upright = _facing_origin(torch.atan2(corners[:, 1], corners[:, 0]), torch.asin(corners[:, 2]))
         rotations = torch.cat([_quarter_turn(turns) @ upright for turns in range(4)])  # 0..19 are upright
+    return _at_distance(rotations, distance, fov_rad, height, width)
+
+
+def cameras_around(
+    azimuth_rad: Float[Tensor, " N"],
+    elevation_rad: Float[Tensor, " N"],
+    *,
+    size: int = 224,
+    fov_rad: float = math.radians(40),
+) -> Cameras:
+    """Cameras that look at the origin from these directions, Z up, framed like those of `camera_rig`.
+
+    Args:
+        azimuth_rad: about Z, from the +X side towards +Y.
+        elevation_rad: above the horizon, -pi/2..pi/2.
+        size: image side in pixels.
+        fov_rad: full angle of view.
+
+    Raises:
+        InvalidInputError: an elevation or angle of view out of range.
+
+    Example:
+        >>> cameras_around(torch.zeros(1), torch.zeros(1)).centres.abs().round(decimals=2)
+        tensor([[2.5300, 0.0000, 0.0000]])
+    """
+    if not 0 < fov_rad < math.pi:
+        raise InvalidInputError(f"fov_rad: expected an angle between 0 and pi (radians), got {fov_rad}")
+    if len(elevation_rad) and not float(elevation_rad.abs().max()) <= math.pi / 2:
+        raise InvalidInputError(f"elevation_rad: expected -pi/2..pi/2 (radians), got {elevation_rad.tolist()}")
+    rotations = _facing_origin(azimuth_rad.double(), elevation_rad.double())
+    return _at_distance(rotations, CUBE_RADIUS / math.sin(fov_rad / 2), fov_rad, size, size)
+
+
+def _at_distance(
+    rotations: Float[Tensor, "N 3 3"], distance: float, fov_rad: float, height: int, width: int
+) -> Cameras:
     pose = torch.eye(4, dtype=torch.float64).repeat(len(rotations), 1, 1)
     pose[:, :3, :3] = rotations
     pose[:, 2, 3] = distance

@@ -27,10 +27,13 @@ from geolearn.ops import deform_by_lattice
 from geolearn.structures import Mesh, VoxelGrid
 from geolearn.training.history import read_rows
 from geolearn.training.method import METHODS, Outcome
+from geolearn.training.methods.belief_recipes import BeliefRecipe
 from geolearn.training.methods.deformation import DeformationRecipe
 from geolearn.training.methods.deformed_volumes import VolumeRecipe
 from geolearn.training.methods.distance_decoding import DistanceRecipe, SampleDistances
 from geolearn.training.methods.face_labeling import LabelRecipe
+from geolearn.training.methods.shape_completion import CompletionRecipe
+from geolearn.training.methods.unrolled_classification import UnrolledRecipe
 from geolearn.training.methods.view_classification import ViewRecipe
 from geolearn.training.methods.voxel_autoencoding import AutoencoderRecipe
 from geolearn.training.methods.voxel_classification import VoxelRecipe
@@ -91,6 +94,7 @@ class Case:
     Attributes:
         by_heart: whether an outcome shows that the shapes are known by heart.
         agrees: whether what is predicted of a shape is what a test of it alone gave.
+        phases: each of which lasts as many epochs as the recipe says, or fewer.
     """
 
     model: str
@@ -98,6 +102,7 @@ class Case:
     shapes: Callable[[], Store]
     by_heart: Callable[[Outcome], bool]
     agrees: Callable[[Any, Outcome], bool]
+    phases: int = 1
 
 
 def same_scores(prediction: Any, outcome: Outcome) -> bool:
@@ -122,6 +127,7 @@ def same_motion(prediction: Any, outcome: Outcome) -> bool:
 
 
 PLAIN = {"epochs": 24, "batch_size": COUNT, "ema_decay": 0.0}
+STILL = VoxelAugment(rotations=1, mirror=False, shift=0)
 CASES: dict[str, Case] = {
     "face_labeling": Case(
         "surfacelabelnet",
@@ -194,6 +200,53 @@ CASES: dict[str, Case] = {
         deformables,
         lambda outcome: outcome.figures["volume_error"] < 60,
         lambda prediction, outcome: torch.equal(prediction.still, outcome.predictions[0]),
+    ),
+    "belief_network": Case(
+        "shapenets3d",
+        BeliefRecipe(
+            model={"channels": (8, 16, 32), "hidden": 24, "top": 24},
+            augment=VoxelAugment(rotations=1, mirror=True, shift=0),
+            resolution=26,
+            layer_epochs=(4, 4, 4, 6, 12),
+            learning_rates=(0.1, 0.05, 0.05, 0.1, 0.1),
+            wake_sleep_epochs=2,
+            wake_sleep_rate=1e-4,
+            batch_size=COUNT // 2,
+        ),
+        lambda: grids(26),
+        lambda outcome: outcome.figures["class_accuracy"] == 100,
+        lambda prediction, outcome: torch.allclose(prediction.posterior.log(), outcome.predictions[0].scores[0]),
+        phases=6,
+    ),
+    "unrolled_classification": Case(
+        "shapenets3d_classifier",
+        UnrolledRecipe(
+            model={"resolution": 26, "channels": (8, 16, 32), "hidden": 24, "top": 24},
+            augment=STILL,
+            resolution=26,
+            votes=1,
+            vote_mirror=False,
+            learning_rate=1e-2,
+            **PLAIN,
+        ),
+        lambda: grids(26),
+        lambda outcome: outcome.figures["class_accuracy"] == 100,
+        same_scores,
+    ),
+    "shape_completion": Case(
+        "voxelcompletionnet",
+        CompletionRecipe(
+            model={"widths": (8, 16)},
+            augment=STILL,
+            resolution=16,
+            padding=2,
+            views=1,
+            learning_rate=1e-2,
+            **(PLAIN | {"epochs": 40}),
+        ),
+        lambda: grids(16),
+        lambda outcome: outcome.figures["volume_iou"] > max(0.8, outcome.figures["volume_iou_seen"] + 0.2),
+        lambda prediction, outcome: prediction.volume_iou == float(outcome.predictions[0]),
     ),
     "voxel_autoencoding": Case(
         "voxelvae",
@@ -333,7 +386,7 @@ class TestEveryMethod:
         done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=400, check=False)
         assert done.returncode == 0, done.stderr
         assert (folder / "model.safetensors").is_file()
-        assert json.loads((folder / "result.json").read_text())["epochs"] == 2
+        assert json.loads((folder / "result.json").read_text())["epochs"] == 2 * CASES[name].phases
 
     def test_its_recipe_comes_back_from_json(self, name):
         recipe = CASES[name].recipe

@@ -55,6 +55,26 @@ class VoxelAugment:
         if self.rotations < 0 or self.shift < 0 or self.jitter_rad < 0 or not 0 <= self.scale < 1:
             raise InvalidInputError(f"expected rotations, shift, jitter_rad >= 0 and 0 <= scale < 1, got {self}")
 
+    def poses(self) -> Warp:
+        """Every turn, then every turn mirrored: what is drawn from, where nothing else varies.
+
+        Raises:
+            InvalidInputError: any angle, or shapes that are moved or scaled: there is no list of these.
+        """
+        if not self.rotations or self.jitter_rad or self.shift or self.scale:
+            raise InvalidInputError(
+                f"augment: expected turns and mirrors alone (rotations >= 1; jitter_rad, shift, scale 0), got {self}"
+            )
+        turns = 2 * math.pi * torch.arange(self.rotations) / self.rotations
+        mirrored = math.pi - turns if self.mirror_axis == "y" else turns
+        count = self.rotations * (2 if self.mirror else 1)
+        return Warp(
+            angle_rad=torch.cat([turns, mirrored])[:count],
+            mirror=(torch.arange(2 * self.rotations) >= self.rotations)[:count],
+            shift=torch.zeros(count, 3),
+            scale=torch.ones(count, 3),
+        )
+
     def draw(self, count: int, generator: torch.Generator) -> Warp:
         """`count` random warps, on the generator's device. All fields consume the same numbers whatever their range."""
         device = generator.device

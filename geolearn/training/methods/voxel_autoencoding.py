@@ -11,10 +11,8 @@ from torchmetrics import MeanMetric, Metric
 
 from geolearn.data import Batch, Collection, PackedVoxels, ShapeCollection, Store, VoxelAugment, Voxelize
 from geolearn.models import VoxelVAE
-from geolearn.ops.isosurface import voxel_surface
-from geolearn.reports.plots import plot_meshes
-from geolearn.structures import VoxelGrid
 from geolearn.training.method import METHODS, Figure, GradientMethod, Moment, Outcome, Picture, Prediction
+from geolearn.training.methods.grid_figures import draw_grids, volume_iou
 from geolearn.training.recipes import RECIPES, GradientRecipe
 from geolearn.typing import Float, Tensor
 
@@ -108,14 +106,9 @@ class VoxelAutoencoding(GradientMethod[AutoencoderRecipe]):
         chosen = order[torch.linspace(0, len(order) - 1, min(5, len(order))).round().long()]
         values = grids.take(chosen)
         made = _reconstruct(cast(VoxelVAE, net.eval()), values)[0]
-        shown = [(voxel_surface(_grid(grid)), "shape") for grid in values[:, 0]]
-        for grid, iou in zip(made[:, 0], outcome.predictions[chosen], strict=True):
-            shown.append((voxel_surface(_grid(grid)), f"IoU {iou:.2f}"))
-        drawn = [(mesh, caption) for mesh, caption in shown if len(mesh.faces)]
-        plot_meshes(drawn, folder / "reconstructions.png", columns=len(chosen))
-        return [
-            (folder / "reconstructions.png", "Test shapes (above) and what comes back from their codes, best to worst")
-        ]
+        captions = ["shape"] * len(chosen) + [f"IoU {iou:.2f}" for iou in outcome.predictions[chosen].tolist()]
+        title = "Test shapes (above) and what comes back from their codes, best to worst"
+        return draw_grids([*values, *made], captions, folder / "reconstructions.png", len(chosen), title)
 
     @torch.no_grad()
     def predict(self, net: nn.Module, shape: Any, names: Sequence[str]) -> Reconstruction:
@@ -130,13 +123,7 @@ def _reconstruct(
 ) -> tuple[Float[Tensor, "B 1 R R R"], Float[Tensor, " B"]]:
     """What the mean of the code decodes to, and its volume IoU with the grid."""
     opacity = vae(vae.encode(grids)[0])
-    found, truth = opacity > 0.5, grids > 0.5
-    common, union = ((found & truth).sum((1, 2, 3, 4)), (found | truth).sum((1, 2, 3, 4)))
-    return opacity, common / union.clamp(min=1)
-
-
-def _grid(values: Float[Tensor, "R R R"]) -> VoxelGrid:
-    return VoxelGrid(values.float(), torch.full((3,), -0.5), 1 / len(values))
+    return opacity, volume_iou(opacity, grids)
 
 
 # For chairs that look along x (`shapenets_chairs`, protocol "aligned"): left and right are swapped, nothing is turned.
