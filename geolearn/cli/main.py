@@ -50,6 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(arguments: list[str] | None) -> int:
     tyro = require("tyro", extra="train")
     from geolearn.cli.benchmark import Benchmark
+    from geolearn.cli.complete import Complete
     from geolearn.cli.data import List, Prepare
     from geolearn.cli.deform import Deform
     from geolearn.cli.demo import Demo
@@ -79,6 +80,7 @@ def _run(arguments: list[str] | None) -> int:
         | named(Benchmark, "benchmark")
         | named(Fit, "fit")
         | named(Deform, "deform")
+        | named(Complete, "complete")
         | named(Render, "render")
         | named(VoxelizeFile, "voxelize")
         | named(Info, "info")
