@@ -57,7 +57,8 @@ def plot_curves(history: Mapping[str, Sequence[tuple[int, float]]], path: Path) 
     left, right = figure.subplots(1, 2)
     for name, points in history.items():
         axes = right if name.startswith("val_") and not name.endswith("loss") else left
-        axes.plot([epoch for epoch, _ in points], [value for _, value in points], label=name.removeprefix("val_"))
+        label = name.removeprefix("val_") if axes is right else name  # "loss" and "val_loss" are two curves
+        axes.plot([epoch for epoch, _ in points], [value for _, value in points], label=label)
     left.set(xlabel="epoch", ylabel="loss")
     right.set(xlabel="epoch", ylabel="validation")
     for axes in (left, right):
