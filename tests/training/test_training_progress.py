@@ -29,11 +29,11 @@ def test_an_interrupted_and_resumed_training_says_how_far_it_is(tmp_path, capsys
     def interrupt(self, trainer, *arguments):
         calls.append(counted(self, trainer, *arguments))
         if len(calls) == 5:
-            raise KeyboardInterrupt  # as Ctrl-C does
+            raise KeyboardInterrupt  # as Ctrl-C does, without words
 
     monkeypatch.setattr(TrainingProgress, "on_train_batch_end", interrupt)
     handler = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
         train(run, tmp_path, data=data)
     assert signal.getsignal(signal.SIGINT) is handler
     first = lines(capsys.readouterr().err)
