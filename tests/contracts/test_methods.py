@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import torch
 from method_cases import CASES, COUNT, collection, run_of, short_run
 from safetensors.torch import load_file
 
+from geolearn.data import ShapeCollection
 from geolearn.models import pretrained_names
 from geolearn.training.history import read_rows
 from geolearn.training.method import METHODS
