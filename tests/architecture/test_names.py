@@ -1,4 +1,4 @@
-"""No module uses a name that it does not have: ruff cannot look, since the shapes of jaxtyping look like names to it."""
+"""No module uses a name that it does not have: ruff cannot tell, since the shapes of jaxtyping look like names."""
 
 import builtins
 import symtable
