@@ -73,7 +73,8 @@ $(STAMP):
 	rm -rf $(VENV)
 	$(BASE_PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements/lock.txt
+	@# Compiled here, as pip does: else every first import compiles, or every import where no bytecode may be written.
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --compile-bytecode -r requirements/lock.txt
 	touch $(STAMP)
 
 # torch-scatter has no wheel: compiled once (minutes) and kept per torch version. Without a compiler its test skips.

@@ -11,6 +11,7 @@ import ast
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -41,11 +42,17 @@ LANES: tuple[list[Command], list[Command]] = (
         ("info mvcnn-modelnet10-views", "parameters", []),
         ("train voxnet --epochs 1 -o run", "1 epochs", ["run/model.safetensors"]),
         ("evaluate run --data procedural --json r.json --report page", "retrieval mAP", ["r.json", "page/report.html"]),
+        ("predict box.off --weights run", "box.off", []),
         ("benchmark procedural --models voxnet --seeds 0 --epochs 1 -o made", "voxnet", ["made/procedural.html"]),
+        ("train voxelcompletionnet --epochs 1 -o unet", "1 epochs", ["unet/model.safetensors"]),
+        ("complete scan.ply --camera-position 0,-2,1 --weights unet -o whole", "", ["whole/report.html"]),
     ],
     [
         ("render box.off --rig sphere --count 6 --size 32 -o views", "6 pictures", ["views/sheet.png"]),
         ("fit views --images none --views-per-step 3 -o fit", "report: ", ["fit/mesh.glb", "fit/report.html"]),
+        ("deform box.off --attribute 'back height' --amount 0.2 -o taller.off", "8 vertices moved", ["taller.off"]),
+        ("train surfacelabelnet --data mine --set steps=3 -o labels", "3 epochs", ["labels/model.safetensors"]),
+        ("label box.off --weights labels -o labeled.ply --split-parts parts", "", ["labeled.png", "parts/end.ply"]),
         ("demo --help", "usage: geolearn demo", []),
     ],
 )
@@ -79,7 +86,7 @@ def main() -> int:
         print(f"{wheel.name} with its extra [all] is installed: {time.monotonic() - begun:.0f} s", flush=True)
         work = place / "work"
         work.mkdir()
-        (work / "box.off").write_text(BOX)
+        _write_inputs(work)
         _cut_procedural(place / "venv")
         environment = _bare_environment(work)
         imports = [str(python), "-P", "-c", IMPORTS, json.dumps(_public_names()), str(place / "venv")]
@@ -87,7 +94,7 @@ def main() -> int:
         def lane(number: int) -> list[bool]:
             done = [_run(imports, "every import", "public names", [], work, environment)] if number else []
             for arguments, said, files in LANES[number]:
-                command = [str(python.parent / "geolearn"), *arguments.split()]
+                command = [str(python.parent / "geolearn"), *shlex.split(arguments)]
                 done.append(_run(command, f"geolearn {arguments}", said, files, work, environment))
             return done
 
@@ -105,8 +112,22 @@ def _install(wheel: Path, folder: Path) -> Path:
     python = folder / "bin" / "python"
     lock = REPO / "requirements" / "lock.txt"
     need = f"{DISTRIBUTION}[all] @ {wheel.as_uri()}"
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, "--constraint", lock, need], check=True)
+    options = ["--quiet", "--compile-bytecode", "--python", python, "--constraint", lock]
+    subprocess.run([uv, "pip", "install", *options, need], check=True)
     return python
+
+
+def _write_inputs(folder: Path) -> None:
+    """A mesh, labelled meshes, and a scan of one side of a box."""
+    (folder / "box.off").write_text(BOX)
+    (folder / "mine").mkdir()
+    for number in range(4):
+        (folder / "mine" / f"{number}.off").write_text(BOX)
+        (folder / "mine" / f"{number}.txt").write_text("side\n" * 8 + "end\n" * 4)
+    points = [f"{x / 20} -0.2 {z / 20}" for x in range(-8, 9) for z in range(-8, 9)]
+    properties = "".join(f"property float {axis}\n" for axis in "xyz")
+    header = f"ply\nformat ascii 1.0\nelement vertex {len(points)}\n{properties}end_header\n"
+    (folder / "scan.ply").write_text(header + "\n".join(points) + "\n")
 
 
 def _cut_procedural(environment: Path) -> None:
