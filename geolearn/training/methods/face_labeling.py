@@ -70,7 +70,7 @@ class LabelRecipe(GradientRecipe):
     functions: int = 96
     area_weight: float = 0.5
     label_smoothing: float = 0.1
-    smoothness: float = 0.02
+    smoothness: float = 0.07
 
     def __post_init__(self) -> None:
         super().__post_init__()
