@@ -78,9 +78,11 @@ function showMesh(canvas, data) {
   gl.enable(gl.DEPTH_TEST);
   gl.clearColor(0.96, 0.96, 0.96, 1);
 
-  const start = { azimuth: 0.6, elevation: 0.35, distance: 2.6 };
+  const growth = motions.map((one) => 57000 * one.scale * Math.max(one.high, -one.low));
+  // Far enough for the shape, whose radius is at most 0.5, at the end of any one slider.
+  const start = { azimuth: 0.6, elevation: 0.35, distance: Math.min(2.6 * (1 + 2 * Math.max(0, ...growth)), 6) };
   // the farthest that a vertex can come to lie from the middle
-  const reach = 0.6 + motions.reduce((sum, one) => sum + 57000 * one.scale * Math.max(one.high, -one.low), 0);
+  const reach = 0.6 + growth.reduce((sum, one) => sum + one, 0);
   let view = { ...start }, spinning = true, coloured = colours !== null;
   const uniform = (name) => gl.getUniformLocation(program, name);
   function draw() {

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from method_cases import CASES, COUNT, collection, run_of, short_run
 from safetensors.torch import load_file
 
 from geolearn.data import ShapeCollection
+from geolearn.data.locks import alone
 from geolearn.models import pretrained_names
 from geolearn.training.history import read_rows
 from geolearn.training.learner import Learner
@@ -28,16 +28,19 @@ from geolearn.training.runs import train
 from geolearn.training.testing import evaluate, load_trained
 
 
-@cache
 def trained(name: str, folder: Path) -> Path:
-    """A run of a method, made once."""
-    train(run_of(name), folder / name, data=collection(name), progress=False)
+    """A run of a method, made once, whichever of the test processes comes first."""
+    with alone(folder / f"{name}.lock"):
+        if not (folder / name / "result.json").is_file():
+            train(run_of(name), folder / name, data=collection(name), progress=False)
     return folder / name
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("runs")
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "methods"
+    folder.mkdir(exist_ok=True)
     os.environ["GEOLEARN_HOME"] = str(folder / "home")
     return folder
 

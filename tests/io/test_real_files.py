@@ -61,10 +61,11 @@ def test_all_labeled_psb_meshes(unpacked):
         assert sum(len(line.split()) for line in labels) == len(mesh.faces)
 
 
-def test_all_shrec11_meshes(unpacked):
+@pytest.mark.parametrize("step", [6, pytest.param(1, marks=pytest.mark.slow)])
+def test_shrec11_meshes(unpacked, step):
     paths = sorted(unpacked("shrec11_split16.tar.xz").rglob("*.obj"))
     assert len(paths) == 600
-    for path in paths:
+    for path in paths[::step]:
         mesh = load_mesh(path)
         # These are closed surfaces of one piece: V - F/2 = 2 - 2 * genus.
         euler = len(mesh.verts) - len(mesh.faces) / 2

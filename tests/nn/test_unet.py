@@ -31,6 +31,9 @@ def noise(*shape, seed=1):
 @pytest.mark.parametrize("cls", NETS)
 def test_a_constant_stays_constant(cls, norm):
     net = make(cls, 2, 3, (4, 6, 8), condition_size=2, track_size=5, norm=norm, padding="replicate").double()
+    for module in net.modules():
+        if norm == "instance" and hasattr(module, "eps"):
+            module.eps = 1.0  # else every norm of a constant makes its rounding 300 times larger
     x = noise(2, 2).double().view(2, 2, *[1] * net.axes).expand(2, 2, *[8] * net.axes)
     y = net(x, noise(2, 2, seed=2).double()).detach().flatten(2)
     torch.testing.assert_close(y, y[..., :1].expand_as(y))
