@@ -158,14 +158,14 @@ def _mean_of(seed: int, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _summary(per_seed: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Mean and sample standard deviation over seeds of every figure; the number of views stays as it is."""
+    """Mean and sample standard deviation (of one seed: None) of every figure; the number of views stays as it is."""
     facts = ("seed", "views", "num_samples", "num_samples_without_duplicates", "parameters")
     summary: dict[str, Any] = {name: per_seed[0][name] for name in per_seed[0] if name == "views"}
     for name, first in per_seed[0].items():
         if name in facts or not isinstance(first, int | float):
             continue
         values = [each[name] for each in per_seed]
-        spread = statistics.stdev(values) if len(values) > 1 else 0.0
+        spread = statistics.stdev(values) if len(values) > 1 else None
         summary[name] = {"mean": statistics.fmean(values), "std": spread}
     return summary
 
@@ -175,7 +175,7 @@ def _rows(
 ) -> list[dict[str, Any]]:
     rows = [
         {
-            "model": f"**{entry['model']}** ({entry['recipe']['name']}, {len(entry['per_seed'])} seeds)",
+            "model": f"**{entry['model']}** ({entry['recipe']['name']}, {_seeds(entry)})",
             **_figures(entry["metrics"], figures),
             "source": "this library",
         }
@@ -186,6 +186,11 @@ def _rows(
         rows.append({"model": published.model, **numbers, "source": published.source})
     known = [column for column in rows[0] if any(row[column] is not None for row in rows)]
     return [{column: row[column] for column in known} for row in rows]
+
+
+def _seeds(entry: Mapping[str, Any]) -> str:
+    count = len(entry["per_seed"])
+    return "1 seed" if count == 1 else f"{count} seeds"
 
 
 def _view_rows(entries: Sequence[dict[str, Any]], figures: Mapping[str, Figure]) -> list[dict[str, Any]]:
@@ -212,9 +217,13 @@ def _class_rows(entries: Sequence[dict[str, Any]], figures: Mapping[str, Figure]
 
 def _figures(summary: dict[str, Any], figures: Mapping[str, Figure]) -> dict[str, str | None]:
     return {
-        figure.title: f"{value['mean']:.2f} ± {value['std']:.2f}" if (value := summary.get(name)) else None
-        for name, figure in figures.items()
+        figure.title: _with_spread(value) if (value := summary.get(name)) else None for name, figure in figures.items()
     }
+
+
+def _with_spread(value: Mapping[str, float | None]) -> str:
+    spread = value["std"]
+    return f"{value['mean']:.2f}" + ("" if spread is None else f" ± {spread:.2f}")
 
 
 def _plot_views(entries: Sequence[dict[str, Any]], path: Path) -> None:

@@ -113,7 +113,7 @@ def _label(folder: Path) -> dict[str, Any]:
         },
         "procedural chairs",
     )
-    run = make_run("surfacelabelnet", chairs.name, changes={"steps": LABEL_STEPS}, validation=0.0)
+    run = make_run("surfacelabelnet", chairs.name, "best", changes={"steps": LABEL_STEPS}, validation=0.0)
     if not (folder / "result.json").is_file():
         train(run, folder, data=chairs, resume=(folder / "config.json").is_file())
     found = evaluate(folder, chairs, progress=True)
