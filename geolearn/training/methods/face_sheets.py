@@ -37,5 +37,5 @@ def draw_labelled(
         axes[1][column].set_title(f"{accuracy:.1f} %", fontsize=8)
     colours = part_colours(len(names)).tolist()
     patches = [Patch(color=colour, label=name) for name, colour in zip(names, colours, strict=True)]
-    figure.legend(handles=patches, loc="lower center", ncols=min(len(names), 8), fontsize=8, frameon=False)
+    figure.legend(handles=patches, loc="outside lower center", ncols=min(len(names), 8), fontsize=8, frameon=False)
     figure.savefig(path, dpi=110)
