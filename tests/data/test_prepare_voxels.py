@@ -1,4 +1,4 @@
-"""From fake archives of voxels to prepared data: ModelNet10's grids in one npz, 3D ShapeNets' chairs in a tar of mat files."""
+"""From fake archives of voxels to prepared data: ModelNet10 in one npz, 3D ShapeNets chairs in a tar of mat files."""
 
 from pathlib import Path
 
