@@ -8,7 +8,7 @@ from filelock import FileLock
 
 
 @contextlib.contextmanager
-def alone(path: Path) -> Iterator[None]:
+def exclusive_lock(path: Path) -> Iterator[None]:
     """Wait until no other process or thread is inside with the same `path`.
 
     The lock goes with the process, however it ends.

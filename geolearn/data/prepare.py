@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from geolearn.data.archive import ARCHIVE_SUFFIXES, identify, remove_tree, unpack
-from geolearn.data.locks import alone
+from geolearn.data.locks import exclusive_lock
 from geolearn.data.manifest import Manifest, load_manifest
 from geolearn.data.places import find_raw, how_to_get, prepared_folder
 from geolearn.data.prepared.index import check_counts, read_index
@@ -53,7 +53,7 @@ def prepare_dataset(
     if not found.exists():
         raise DatasetError(f"source: {found} does not exist; {how_to_get(manifest)}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    with alone(target.with_name(f".{name}.lock")):
+    with exclusive_lock(target.with_name(f".{name}.lock")):
         if not is_prepared(target, manifest):  # another process may have done it while this one waited
             _prepare(manifest, found, target, Workers(jobs, backend, progress))
     return target

@@ -139,7 +139,7 @@ class RenderViews(Representation):
         fov_rad, distance: see `camera_rig`; a smaller distance than its own zooms in and may cut shapes off.
         ambient, diffuse, background: see `render_views`.
         fit: "cube", "sphere" or "none", see above.
-        antialias: every pixel is the average of so many times so many; 1 shows what its centre sees.
+        antialias: every pixel is the average of n x n samples; 1 shows what its centre sees.
     """
 
     rig: str = "mvcnn12"

@@ -116,7 +116,7 @@ def _collect(sums, u0, v0, u1, v1, u2, v2, sign, factor, grad):
 
 
 @kernel
-def _settled(pixels, backward):
+def _are_settled(pixels, backward):
     """Do all pixels of a block let through too little for a face to matter, or pull at nothing?"""
     lane = 0
     while lane < LANES and (pixels[lane] == ZERO if backward else pixels[lane] >= SETTLED):
@@ -181,7 +181,7 @@ def _visit(x0, y0, x1, y1, x2, y2, top, bottom, width, s, reach, least_area, bac
             start, stop = _columns(start, stop, n2, per_step2, reach)
         for block in range(start, stop + 1, LANES):
             pixels = rows[row - top, block : block + LANES]
-            if _settled(pixels, backward):
+            if _are_settled(pixels, backward):
                 continue
             b0, b1, b2 = a0 - v0 * block, a1 - v1 * block, a2 - v2 * block
             frame0 = np.float32(n0 + sign * u0 * block), np.float32(b0), np.float32(b0 - length0)

@@ -1,7 +1,12 @@
-"""Every module is tested where a reader looks for it: in the folder of tests that bears the name of its room."""
+"""Every module is tested where a reader looks for it: in the folder of tests that bears the name of its room.
+
+And tests of the core install can be collected with the core alone.
+"""
 
 import ast
 import functools
+import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,3 +108,29 @@ def test_a_module_that_nothing_tests_is_seen(tmp_path, monkeypatch):
     assert untested(package, tests) == ["geolearn.io.boxes", "geolearn.ops.alone"]
     (tests / "ops" / "test_alone.py").touch()
     assert untested(package, tests) == ["geolearn.io.boxes"]
+
+
+def packages_needed(file: Path) -> set[str]:
+    """Top-level packages without which a file cannot be imported, less those that it asks for and skips without."""
+    names, text = set(), file.read_text(encoding="utf-8")
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module)
+    return {name.partition(".")[0] for name in names} - set(re.findall(r'importorskip\("(\w+)', text))
+
+
+def test_core_tests_need_only_the_core(pytestconfig):
+    """Others go through `pytest.importorskip`, so that `make test-core` skips them and says so."""
+    conftest = next(one for one in pytestconfig.pluginmanager.get_plugins() if hasattr(one, "NOT_CORE"))
+    (core,) = re.findall(r"^CORE = \[(.*?)\]", (REPO / "setup.py").read_text(encoding="utf-8"), re.S | re.M)
+    allowed = {"geolearn", "pytest", "hypothesis", "beartype", *re.findall(r'"([\w-]+)>=', core)}
+    allowed |= sys.stdlib_module_names
+    wrong = {}
+    for room in conftest.CORE:
+        beside = {file.stem for file in (TESTS / room).rglob("*.py")}
+        for file in sorted({*(TESTS / room).rglob("*.py")} - conftest.NOT_CORE):
+            if more := packages_needed(file) - allowed - beside:
+                wrong[str(file.relative_to(TESTS))] = more
+    assert not wrong

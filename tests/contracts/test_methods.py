@@ -18,7 +18,7 @@ from method_cases import CASES, COUNT, collection, run_of, short_run
 from safetensors.torch import load_file
 
 from geolearn.data import ShapeCollection
-from geolearn.data.locks import alone
+from geolearn.data.locks import exclusive_lock
 from geolearn.models import pretrained_names
 from geolearn.training.history import read_rows
 from geolearn.training.learner import Learner
@@ -30,7 +30,7 @@ from geolearn.training.testing import evaluate, load_trained
 
 def trained(name: str, folder: Path) -> Path:
     """A run of a method, made once, whichever of the test processes comes first."""
-    with alone(folder / f"{name}.lock"):
+    with exclusive_lock(folder / f"{name}.lock"):
         if not (folder / name / "result.json").is_file():
             train(run_of(name), folder / name, data=collection(name), progress=False)
     return folder / name

@@ -5,13 +5,13 @@ import sys
 import threading
 import time
 
-from geolearn.data.locks import alone
+from geolearn.data.locks import exclusive_lock
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from geolearn.data.locks import alone
-with alone(Path(sys.argv[1])):
+from geolearn.data.locks import exclusive_lock
+with exclusive_lock(Path(sys.argv[1])):
     print("inside", flush=True)
     time.sleep(600)
 """
@@ -22,7 +22,7 @@ def test_one_waits_for_the_other_and_a_kill_lets_it_in(tmp_path):
     entered = threading.Event()
 
     def enter() -> None:
-        with alone(path):
+        with exclusive_lock(path):
             entered.set()
 
     thread = threading.Thread(target=enter)
@@ -40,7 +40,7 @@ def test_threads_take_turns(tmp_path):
     inside, most = [], []
 
     def work() -> None:
-        with alone(tmp_path / "x.lock"):
+        with exclusive_lock(tmp_path / "x.lock"):
             inside.append(1)
             most.append(len(inside))
             time.sleep(0.02)
@@ -55,5 +55,5 @@ def test_threads_take_turns(tmp_path):
 
 
 def test_different_paths_do_not_wait(tmp_path):
-    with alone(tmp_path / "a.lock"), alone(tmp_path / "b.lock"):
+    with exclusive_lock(tmp_path / "a.lock"), exclusive_lock(tmp_path / "b.lock"):
         pass

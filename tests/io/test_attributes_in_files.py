@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 import trimesh
-from PIL import Image
 
 from geolearn.errors import InvalidInputError
 from geolearn.io import load_mesh, save_mesh
 from geolearn.structures import Material, Mesh, MeshAttributes
 
+Image = pytest.importorskip("PIL.Image", reason="needs the extra [data]")
 VERTS = [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [0.5, 0.5, 1]]
 FACES = [[0, 1, 2], [0, 2, 3], [0, 1, 4], [1, 2, 4]]
 

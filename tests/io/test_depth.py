@@ -6,12 +6,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from geolearn.errors import InvalidInputError, MeshFormatError
 from geolearn.io import load_depth, load_depth_camera, save_depth, save_depth_camera
 from geolearn.io.depth_scenes import parse_position
 from geolearn.render import cameras_around
+
+Image = pytest.importorskip("PIL.Image", reason="needs the extra [data]")
 
 
 def test_a_png_holds_whole_steps(tmp_path):

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.lib.format import open_memmap
 
-from geolearn.data.locks import alone
+from geolearn.data.locks import exclusive_lock
 from geolearn.data.workers import Workers
 from geolearn.errors import DatasetError
 from geolearn.typing import Array, Shaped, Tensor
@@ -111,7 +111,7 @@ def cached_pixels(
     Arguments as for `write_pixels`. Where several processes want the same file, one writes it and the others wait.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with alone(path.with_name(f".{path.name}.lock")):
+    with exclusive_lock(path.with_name(f".{path.name}.lock")):
         if path.is_file():
             try:
                 return read_pixels(path, len(tasks))
