@@ -11,8 +11,6 @@ from numba import prange
 
 from geolearn.kernels.threads import kernel, parallel_kernel
 
-SLAB = 4  # planes of the lattice per work item of the scatter
-
 
 @kernel(fastmath={"contract"})  # with one rounding for product and sum: a quarter of the time
 def _lerp(a, b, t):
@@ -57,18 +55,90 @@ def move_linear(points, lattice, size, scale, shift, top, out):
             out[n, axis] = points[n, axis] + _lerp(_lerp(low0, high0, y), _lerp(low1, high1, y), z)
 
 
+@parallel_kernel
+def points_gradient_linear(points, lattice, size, scale, shift, top, gradients, out):
+    """Fill `out` (N, 3) with g + J^T g, J the Jacobian of the trilinear flow at the point and g its row of `gradients`.
+
+    Other arguments as of `move_linear`.
+    """
+    dz = np.uint64(3)
+    dy = dz * np.uint64(size)
+    dx = dy * np.uint64(size)
+    for n in prange(len(points)):
+        i, x = _locate(points[n, 0], scale, shift[0], top)
+        j, y = _locate(points[n, 1], scale, shift[1], top)
+        k, z = _locate(points[n, 2], scale, shift[2], top)
+        node = np.uint64(np.int32(i)) * dx + np.uint64(np.int32(j)) * dy + np.uint64(np.int32(k)) * dz
+        a, b, c = gradients[n, 0], gradients[n, 1], gradients[n, 2]
+        v000, v001 = _dot(lattice, node, a, b, c), _dot(lattice, node + dz, a, b, c)
+        v010, v011 = _dot(lattice, node + dy, a, b, c), _dot(lattice, node + dy + dz, a, b, c)
+        v100, v101 = _dot(lattice, node + dx, a, b, c), _dot(lattice, node + dx + dz, a, b, c)
+        v110, v111 = _dot(lattice, node + dx + dy, a, b, c), _dot(lattice, node + dx + dy + dz, a, b, c)
+        low, high = _lerp(v000, v100, x), _lerp(v010, v110, x)
+        far_low, far_high = _lerp(v001, v101, x), _lerp(v011, v111, x)
+        out[n, 0] = a + scale * _lerp(_lerp(v100 - v000, v110 - v010, y), _lerp(v101 - v001, v111 - v011, y), z)
+        out[n, 1] = b + scale * _lerp(high - low, far_high - far_low, z)
+        out[n, 2] = c + scale * (_lerp(far_low, far_high, y) - _lerp(low, high, y))
+
+
+@kernel(fastmath={"contract"})
+def _dot(lattice, at, a, b, c):
+    return a * lattice[at] + b * lattice[at + np.uint64(1)] + c * lattice[at + np.uint64(2)]
+
+
+@parallel_kernel
+def lattice_gradient_linear(points, size, scale, shift, top, gradients, planes, out):
+    """Add to every node of `out` (R^3 * 3,) its trilinear weights times the gradients (N, 3) of the points.
+
+    A work item owns `planes` planes and visits every point, so each node sums in the order of the points whatever the
+    number of items and threads.
+    """
+    dz = np.uint64(3)
+    dy = dz * np.uint64(size)
+    dx = dy * np.uint64(size)
+    for item in prange((size + planes - 1) // planes):
+        first, last = item * planes, min(item * planes + planes, size) - 1
+        for n in range(len(points)):
+            i, x = _locate(points[n, 0], scale, shift[0], top)
+            plane = np.int32(i)
+            if plane + 1 < first or plane > last:
+                continue
+            j, y = _locate(points[n, 1], scale, shift[1], top)
+            k, z = _locate(points[n, 2], scale, shift[2], top)
+            node = np.uint64(plane) * dx + np.uint64(np.int32(j)) * dy + np.uint64(np.int32(k)) * dz
+            for axis in range(3):
+                g = gradients[n, axis]
+                gx = g * x
+                at = node + np.uint64(axis)
+                if plane >= first:
+                    _add_square(out, at, dy, dz, g - gx, y, z)
+                if plane < last:
+                    _add_square(out, at + dx, dy, dz, gx, y, z)
+
+
 @kernel
-def _taps(u, size, cubic):
+def _add_square(out, at, dy, dz, g, y, z):
+    """To the four nodes of one plane."""
+    high = g * y
+    low = g - high
+    low_far, high_far = low * z, high * z
+    out[at] += low - low_far
+    out[at + dz] += low_far
+    out[at + dy] += high - high_far
+    out[at + dy + dz] += high_far
+
+
+@kernel
+def _taps(u, size):
     """First node, and weights and their slopes at four nodes from there; nodes of weight and slope 0 may not exist.
 
-    Catmull-Rom's cubic; beyond the lattice lies the line through the two outermost nodes. Linear weights are those of
-    the two nodes in the middle.
+    Catmull-Rom's cubic; beyond the lattice lies the line through the two outermost nodes.
     """
     low = 0
     if u >= 1.0:
         low = int(min(u, size - 2.0))
     t = u - low
-    if not cubic or t < 0.0 or t > 1.0:
+    if t < 0.0 or t > 1.0:
         return low - 1, (0.0, 1.0 - t, t, 0.0), (0.0, -1.0, 1.0, 0.0)
     s = 1.0 - t
     w0, w1, w2, w3 = (
@@ -97,9 +167,9 @@ def move_cubic(points, lattice, scale, shift, out):
     """Fill `out` (N, 3) with each point plus the tricubic flow there."""
     size = lattice.shape[0]
     for n in prange(len(points)):
-        i, wx, _ = _taps(points[n, 0] * scale + shift[0], size, True)
-        j, wy, _ = _taps(points[n, 1] * scale + shift[1], size, True)
-        k, wz, _ = _taps(points[n, 2] * scale + shift[2], size, True)
+        i, wx, _ = _taps(points[n, 0] * scale + shift[0], size)
+        j, wy, _ = _taps(points[n, 1] * scale + shift[1], size)
+        k, wz, _ = _taps(points[n, 2] * scale + shift[2], size)
         x, y, z = 0.0, 0.0, 0.0
         for a in range(4):
             for b in range(4):
@@ -116,13 +186,13 @@ def move_cubic(points, lattice, scale, shift, out):
 
 
 @parallel_kernel
-def gradient_of_points(points, lattice, scale, shift, cubic, gradients, out):
-    """Fill `out` (N, 3) with g + J^T g, J the Jacobian of the flow at the point and g its row of `gradients`."""
+def points_gradient_cubic(points, lattice, scale, shift, gradients, out):
+    """As `points_gradient_linear`, of the tricubic flow; `lattice` (R, R, R, 3)."""
     size = lattice.shape[0]
     for n in prange(len(points)):
-        i, wx, dx = _taps(points[n, 0] * scale + shift[0], size, cubic)
-        j, wy, dy = _taps(points[n, 1] * scale + shift[1], size, cubic)
-        k, wz, dz = _taps(points[n, 2] * scale + shift[2], size, cubic)
+        i, wx, dx = _taps(points[n, 0] * scale + shift[0], size)
+        j, wy, dy = _taps(points[n, 1] * scale + shift[1], size)
+        k, wz, dz = _taps(points[n, 2] * scale + shift[2], size)
         x, y, z = 0.0, 0.0, 0.0
         for a in range(4):
             if wx[a] == 0.0 and dx[a] == 0.0:
@@ -145,21 +215,17 @@ def gradient_of_points(points, lattice, scale, shift, cubic, gradients, out):
 
 
 @parallel_kernel
-def gradient_of_lattice(points, scale, shift, cubic, gradients, out):
-    """Add to every node of `out` (R, R, R, 3) its weights times the gradients (N, 3) of the points.
-
-    A work item owns some planes and visits every point, so each node sums in the order of the points whatever the
-    number of threads.
-    """
+def lattice_gradient_cubic(points, scale, shift, gradients, planes, out):
+    """As `lattice_gradient_linear`, of the tricubic flow; `out` (R, R, R, 3)."""
     size = out.shape[0]
-    for slab in prange((size + SLAB - 1) // SLAB):
-        low, high = slab * SLAB, min(slab * SLAB + SLAB, size)
+    for item in prange((size + planes - 1) // planes):
+        low, high = item * planes, min(item * planes + planes, size)
         for n in range(len(points)):
-            i, wx, _ = _taps(points[n, 0] * scale + shift[0], size, cubic)
+            i, wx, _ = _taps(points[n, 0] * scale + shift[0], size)
             if i + 3 < low or i >= high:
                 continue
-            j, wy, _ = _taps(points[n, 1] * scale + shift[1], size, cubic)
-            k, wz, _ = _taps(points[n, 2] * scale + shift[2], size, cubic)
+            j, wy, _ = _taps(points[n, 1] * scale + shift[1], size)
+            k, wz, _ = _taps(points[n, 2] * scale + shift[2], size)
             for a in range(4):
                 if wx[a] == 0.0 or i + a < low or i + a >= high:
                     continue

@@ -87,10 +87,11 @@ class _Deformation(torch.autograd.Function):
         number = where.dtype.type
         ctx.frame = (number(1 / voxel_size), (-origin / voxel_size - 0.5).astype(where.dtype))
         moved = np.empty_like(where)
+        ctx.top = number(len(lattice) - 2)
         if cubic:
             move_cubic(where, lattice, *ctx.frame, moved)
         else:
-            move_linear(where, lattice.reshape(-1), len(lattice), *ctx.frame, number(len(lattice) - 2), moved)
+            move_linear(where, lattice.reshape(-1), len(lattice), *ctx.frame, ctx.top, moved)
         ctx.save_for_backward(points, flow)
         ctx.cubic = cubic
         return torch.from_numpy(moved)
@@ -98,20 +99,26 @@ class _Deformation(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        from geolearn.kernels.lattice import gradient_of_lattice, gradient_of_points
+        from geolearn.kernels import lattice as kernels
 
         points, flow = ctx.saved_tensors
         where, gradient = (np.ascontiguousarray(value.detach().numpy()) for value in (points, gradients[0]))
-        lattice = flow.detach().permute(1, 2, 3, 0).contiguous().numpy()
-        to_points = to_flow = None
+        nodes = flow.detach().permute(1, 2, 3, 0).contiguous().numpy()
+        size, to_points, to_flow = len(nodes), None, None
         if ctx.needs_input_grad[0]:
-            to_points = np.empty_like(where)
-            gradient_of_points(where, lattice, *ctx.frame, ctx.cubic, gradient, to_points)
-            to_points = torch.from_numpy(to_points)
+            found = np.empty_like(where)
+            if ctx.cubic:
+                kernels.points_gradient_cubic(where, nodes, *ctx.frame, gradient, found)
+            else:
+                kernels.points_gradient_linear(where, nodes.reshape(-1), size, *ctx.frame, ctx.top, gradient, found)
+            to_points = torch.from_numpy(found)
         if ctx.needs_input_grad[1]:
-            to_nodes = np.zeros_like(lattice)
-            gradient_of_lattice(where, *ctx.frame, ctx.cubic, gradient, to_nodes)
-            to_flow = torch.from_numpy(to_nodes).permute(3, 0, 1, 2)
+            found, planes = np.zeros_like(nodes), -(-size // torch.get_num_threads())
+            if ctx.cubic:
+                kernels.lattice_gradient_cubic(where, *ctx.frame, gradient, planes, found)
+            else:
+                kernels.lattice_gradient_linear(where, size, *ctx.frame, ctx.top, gradient, planes, found.reshape(-1))
+            to_flow = torch.from_numpy(found).permute(3, 0, 1, 2)
         return to_points, to_flow, None, None, None
 
 
