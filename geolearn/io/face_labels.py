@@ -171,7 +171,7 @@ def _array(path: Path) -> np.ndarray:
 
 def _whole_numbers(text: bytes, source: str, place: str) -> np.ndarray:
     values = Words(text, source).numbers(slice(None), whole=True)
-    if values.dtype != np.int64 and not np.array_equal(values, np.floor(values)):
-        wrong = values[values != np.floor(values)][0]
-        raise damaged(source, place, f"expected whole numbers, got {excerpt(str(wrong).encode())}")
+    good = (values == np.floor(values)) & (np.abs(values) < 2**53)
+    if not good.all():
+        raise damaged(source, place, f"expected whole numbers, got {excerpt(str(values[~good][0]).encode())}")
     return values.astype(np.int64)

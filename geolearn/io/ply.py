@@ -135,16 +135,15 @@ class _Body:
 
 def _triangles(strips: Column) -> Column:
     """The triangles of strips, every second one of a strip turned; -1 ends a strip."""
-    values = strips.values.astype(np.int64)
-    if strips.values.dtype.kind == "u":
-        values[values == np.iinfo(strips.values.dtype).max] = -1
+    values = strips.values  # as they came: `to_indices` looks at what is left
+    ends = values == (np.iinfo(values.dtype).max if values.dtype.kind == "u" else -1)
     row = np.repeat(np.arange(len(strips.count)), strips.count)
     starts = np.ones(len(values), dtype=bool)  # where a strip begins
-    starts[1:] = (values[:-1] == -1) | (row[1:] != row[:-1])
+    starts[1:] = ends[:-1] | (row[1:] != row[:-1])
     begin = np.maximum.accumulate(np.where(starts, np.arange(len(values)), 0))
     first = np.arange(max(len(values) - 2, 0))
-    whole = (begin[first] == begin[first + 2]) & (values[first + 2] != -1)
-    first = first[whole & (values[first + 1] != -1)]
+    whole = (begin[first] == begin[first + 2]) & ~ends[first + 2]
+    first = first[whole & ~ends[first + 1]]
     odd = (first - begin[first]) % 2
     corners = np.stack([first, first + 1 + odd, first + 2 - odd], axis=1)
     count = np.full(len(first), 3)

@@ -64,9 +64,10 @@ def face_looks(element: Element, columns: dict[str, Column], count: Array) -> di
     if colours:
         looks["face_colours"] = _to_unit(_table(columns, colours), colours[0])
     if _GROUP in columns:
-        group = columns[_GROUP].values.astype(np.int64)
-        if len(group) and -1 <= group.min() <= group.max() < max(len(group), 2**16):
-            looks["group"] = group
+        group = columns[_GROUP].values
+        whole = len(group) and (group == np.floor(group)).all()
+        if whole and -1 <= group.min() <= group.max() < max(len(group), 2**16):
+            looks["group"] = group.astype(np.int64)
     uv = columns.get(_CORNER_UV)
     if uv is not None and len(uv.count) and (uv.count == 2 * count).all():  # two for each corner
         looks["uv"] = uv.values.reshape(-1, 2)

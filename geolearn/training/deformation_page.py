@@ -1,5 +1,6 @@
 """Pictures of a deformation over amounts, a turntable, and a page with sliders that move the mesh."""
 
+import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,11 +10,11 @@ import torch
 
 from geolearn.data.packed.deformations import AMOUNT
 from geolearn.io.files import write_whole
-from geolearn.io.images import gif_bytes, png_bytes
+from geolearn.io.images import gif_bytes
 from geolearn.render import camera_rig, render_views
-from geolearn.render.sheets import contact_sheet
 from geolearn.reports.mesh_viewer import Motion, mesh_viewer_html
 from geolearn.reports.page import Report
+from geolearn.reports.plots import grid_of_axes
 from geolearn.structures import Mesh
 from geolearn.training.deformer import Deformer
 from geolearn.typing import Float, Tensor
@@ -35,11 +36,15 @@ def write_sheet(
     """One row for each attribute, one column for each of five amounts; returns the amounts of the rows."""
     rows = amounts_over(amounts, deformer.attributes(family))
     motions = deformer.motions(mesh, family, list(rows))
-    views = []
-    for motion, steps in zip(motions, rows.values(), strict=True):
-        views += [picture(replace(mesh, verts=mesh.verts + step * motion), mesh) for step in steps]
-    sheet = contact_sheet(torch.stack(views), len(STEPS), background=1.0)
-    write_whole(path, png_bytes(sheet.movedim(0, -1).numpy()))
+    figure, axes = grid_of_axes(len(rows), len(STEPS))
+    for motion, (name, steps), places in zip(motions, rows.items(), axes, strict=True):
+        for step, place in zip(steps, places, strict=True):
+            place.imshow(picture(replace(mesh, verts=mesh.verts + step * motion), mesh).movedim(0, -1).numpy())
+            place.set_axis_off()
+            place.set_title(f"{name} {step:+.2g}" if step else "as it came", fontsize=7)
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=160)
+    write_whole(path, file.getvalue())
     return rows
 
 

@@ -52,6 +52,8 @@ def test_a_bug_is_not_taken_for_a_bad_file():
 
 @pytest.mark.parametrize("workers", [Workers(), Workers(2, "threading")])
 def test_a_missing_package_is_said_once(workers):
+    pytest.importorskip("joblib", reason="needs the extra [data]")
+
     def task(number: int) -> int:
         raise MissingDependencyError("this needs the package 'nowhere'")
 

@@ -85,6 +85,7 @@ def test_a_label_without_a_name_is_not_written(tmp_path):
         ("0\n-1\n-2\n", "label 2: 2 of 3 labels are below 0"),
         ("0\nleg\n1\n", "expected numbers, got 'leg'"),
         ("0.5\n1\n1\n", "expected whole numbers, got '0.5'"),
+        ("1\n1e39\n1\n", r"expected whole numbers, got '1e\+39'"),
     ],
 )
 def test_ones_own_labels_that_do_not_fit(text, message, tmp_path):

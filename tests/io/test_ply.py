@@ -52,6 +52,14 @@ def test_ascii_spellings(tmp_path, text):
     assert mesh.faces.tolist() == [[0, 1, 2]]
 
 
+@pytest.mark.parametrize("corner, shown", [("1e39", r"1e\+39"), ("0.5", "0.5"), ("nan", "nan"), ("4", "4")])
+def test_a_corner_of_a_strip_that_names_no_vertex_is_refused(tmp_path, corner, shown):
+    text = ASCII.replace("element face", "element tristrips").replace("3 0 1 2", "4 {} 1 2 0")
+    assert load(tmp_path, text.format(0)).faces.tolist() == [[0, 1, 2], [1, 0, 2]]
+    with pytest.raises(MeshFormatError, match=rf"line 13: 1 of 6 face corners name none .* the first is {shown}"):
+        load(tmp_path, text.format(corner))
+
+
 @pytest.mark.parametrize("ascii", [False, True])
 def test_labels_come_back(tmp_path, ascii):
     mesh = blob(labelled=True)

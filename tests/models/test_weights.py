@@ -73,7 +73,8 @@ def test_a_file_cannot_reach_the_network(pretrained, weights, monkeypatch):
     def fetch(*arguments, **options):
         pytest.fail("it tried to fetch something")
 
-    monkeypatch.setattr("timm.create_model", fetch)
+    timm = pytest.importorskip("timm", reason="needs the extra [backbones]")
+    monkeypatch.setattr(timm, "create_model", fetch)
     config = {"num_classes": 3, "backbone": "resnet18", "pretrained": pretrained}
     with pytest.raises(CheckpointError, match="'pretrained' is no argument that a file may give to MVCNN"):
         load_model(rewritten(weights, {"model": "mvcnn", "config": config}))

@@ -11,7 +11,9 @@ from known_flows import block, shift, shifting_net
 from PIL import Image
 
 from geolearn.data.attribute_names import ATTRIBUTES
-from geolearn.training.deformation_page import PIXELS, amounts_over, picture, write_page, write_sheet, write_turntable
+from geolearn.reports.plots import grid_of_axes
+from geolearn.training import deformation_page
+from geolearn.training.deformation_page import amounts_over, picture, write_page, write_sheet, write_turntable
 from geolearn.training.deformer import Deformer
 
 CELL = 0.5
@@ -30,20 +32,20 @@ def test_amounts_of_a_sheet():
     assert list(amounts_over({}, ("a", "b"))) == ["a", "b"]
 
 
-def test_a_sheet_has_a_row_for_each_attribute_and_the_mesh_itself_in_the_middle(deformer, tmp_path):
+def test_a_sheet_has_a_row_for_each_attribute_and_the_mesh_itself_in_the_middle(deformer, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(deformation_page, "grid_of_axes", lambda *size: drawn.append(grid_of_axes(*size)) or drawn[0])
     mesh, path = block(), tmp_path / "sheet.png"
     rows = write_sheet(deformer, mesh, "chair", {"seat width": 0.4, "seat depth": 0.2}, path)
     assert rows == {"seat width": (-0.4, -0.2, 0.0, 0.2, 0.4), "seat depth": (-0.2, -0.1, 0.0, 0.1, 0.2)}
-    pixels = np.asarray(Image.open(path))
-    height, width = pixels.shape[0] / 2, pixels.shape[1] / 5
-    assert min(height, width) >= PIXELS
-    itself = (picture(mesh, mesh).movedim(0, -1) * 255).round().byte().numpy()
-    for row in range(2):
-        top, left = round(row * height + (height - PIXELS) / 2), round(2 * width + (width - PIXELS) / 2)
-        cells = [pixels[top : top + PIXELS, round(left + n * width) :][:, :PIXELS].astype(int) for n in (-2, 0, 2)]
-        shown = [int(np.abs(cell[..., :3] - itself).max()) for cell in cells]
-        assert shown[1] <= 1
-        assert min(shown[0], shown[2]) > 50  # moved away
+    axes, itself = drawn[0][1], picture(mesh, mesh).movedim(0, -1).numpy()
+    for name, places in zip(rows, axes, strict=True):
+        less, same, more = (np.asarray(places[n].images[0].get_array()) for n in (0, 2, 4))
+        np.testing.assert_array_equal(same, itself)
+        assert min(np.abs(less - itself).max(), np.abs(more - itself).max()) > 0.2  # moved away
+        most = rows[name][4]
+        assert [places[n].get_title() for n in (0, 2, 4)] == [f"{name} -{most}", "as it came", f"{name} +{most}"]
+    assert np.asarray(Image.open(path)).std() > 10
 
 
 def test_a_turntable_goes_around(tmp_path):
