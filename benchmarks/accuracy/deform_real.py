@@ -13,7 +13,8 @@ Three sources, turned upright (Z) with the front to -Y:
   CC-BY (see its catalogues).
 
 A rule (`deform_rules.py`) measures an attribute of a shape as it came and with amounts of -0.4, -0.2, 0.2 and 0.4.
-Reported per source and attribute, over the shapes that the rule applies to:
+The same rules also look at procedural test shapes that are moved by their true motions: what they say there is theirs,
+not the network's. Reported per source and attribute, over the shapes that the rule applies to:
 
 - monotonic: share of shapes on which the measure grows with every step of the amount;
 - gain: median of the measured change over the change that was asked for (1: just as asked);
@@ -37,10 +38,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from deform_rules import draw_places, measures
+from deform_rules import Measure, Places, draw_places, measures
 
 from geolearn.data import ShapeDataset
 from geolearn.data.attribute_names import SLANTS
+from geolearn.data.deformations import shape_of_key
 from geolearn.errors import GeolearnError
 from geolearn.io import load_mesh
 from geolearn.io.images import png_bytes
@@ -157,27 +159,7 @@ def measure(deformer: Deformer, shape: Real) -> list[dict[str, Any]]:
     for name in names:
         velocity = velocities[int(deformer.intention(shape.kind, {name: 1.0}).argmax())].clone()
         motion = deform_by_lattice(shape.mesh.verts, velocity, grid) - shape.mesh.verts
-        found = {other: [] for other in names}
-        for amount in AMOUNTS:
-            points = places.on(replace(shape.mesh, verts=shape.mesh.verts + amount * motion))
-            for other in names:
-                found[other].append(rules[other](points))
-        values = found[name]
-        change = values[-1] - values[0]
-        length = found["back height"][2] if name == "back recline" else values[2]
-        others = {other: abs(each[-1] - each[0]) for other, each in found.items() if other != name}
-        worst = max(others, key=others.__getitem__) if others else ""
-        row = {
-            "source": shape.source,
-            "kind": shape.kind,
-            "shape": shape.name,
-            "attribute": name,
-            "monotonic": all(after > before for before, after in pairwise(values)),
-            "gain": change / ((AMOUNTS[-1] - AMOUNTS[0]) * length),
-            "crosstalk": others.get(worst, 0.0) / max(abs(change), 1e-9),
-            "worst": worst,
-            "distance": distance,
-        }
+        row = {**follow(shape, rules, places, names, name, motion), "distance": distance}
         for prevent in PREVENTIONS:
             flows = (prevented(velocity, amount, name, grid, prevent) for amount in (AMOUNTS[0], AMOUNTS[-1]))
             row[f"folded, {prevent}"] = 100 * max(
@@ -185,6 +167,48 @@ def measure(deformer: Deformer, shape: Real) -> list[dict[str, Any]]:
             )
         rows.append(row)
     return rows
+
+
+def follow(
+    shape: Real, rules: dict[str, Measure], places: Places, names: list[str], name: str, motion: Tensor
+) -> dict[str, Any]:
+    """What the rules say of the shape while `amount * motion` moves its vertices."""
+    found = {other: [] for other in names}
+    for amount in AMOUNTS:
+        points = places.on(replace(shape.mesh, verts=shape.mesh.verts + amount * motion))
+        for other in names:
+            found[other].append(rules[other](points))
+    values = found[name]
+    change = values[-1] - values[0]
+    length = found["back height"][2] if name == "back recline" else values[2]
+    others = {other: abs(each[-1] - each[0]) for other, each in found.items() if other != name}
+    worst = max(others, key=others.__getitem__) if others else ""
+    return {
+        "source": shape.source,
+        "kind": shape.kind,
+        "shape": shape.name,
+        "attribute": name,
+        "monotonic": all(after > before for before, after in pairwise(values)),
+        "gain": change / ((AMOUNTS[-1] - AMOUNTS[0]) * length),
+        "crosstalk": others.get(worst, 0.0) / max(abs(change), 1e-9),
+        "worst": worst,
+    }
+
+
+def measure_truth() -> Iterator[dict[str, Any]]:
+    """What the rules say of motions that are right: unseen procedural shapes, moved by their own attributes."""
+    data = ShapeDataset("procedural_deformations", "test", validation=0.0)
+    for key in data.keys:
+        made = shape_of_key(key)
+        if made.family not in KINDS:
+            continue
+        shape = Real("procedural, true motion", made.family, key, made.mesh)
+        places = draw_places(made.mesh, torch.Generator().manual_seed(0))
+        rules, known = measures(made.family, made.mesh, places), {handle.name: handle for handle in made.handles}
+        names = [name for name in known if name in rules]
+        for name in names:
+            motion = torch.from_numpy(known[name].velocity(made.mesh.verts.double().numpy())).float()
+            yield follow(shape, rules, places, names, name, motion)
 
 
 def prevented(velocity: Tensor, amount: float, name: str, grid: VoxelGrid, prevent: str) -> Tensor:
@@ -214,8 +238,9 @@ def summarise(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             **{
                 f"folded cells %, {prevent}": statistics.fmean(row[f"folded, {prevent}"] for row in group)
                 for prevent in PREVENTIONS
+                if "distance" in group[0]
             },
-            "distance (median)": statistics.median(row["distance"] for row in group),
+            "distance (median)": statistics.median(row["distance"] for row in group) if "distance" in group[0] else "",
         }
         for (source, kind, attribute), group in sorted(groups.items(), key=lambda one: (one[0][:2], one[0][2] == "all"))
     ]
@@ -276,7 +301,8 @@ def main() -> None:
     ]
     if failed:
         draw(deformer, failed[:10], folder / "deform_real_failures.png")
-    table = summarise(rows)
+    truth = list(track(measure_truth(), "true motions"))
+    table = summarise([*rows, *truth])
     record = {"weights": arguments.weights, "summary": table, "rows": rows, "without_a_rule": without}
     write_json(folder / "deform_real.json", {**record, "environment": describe_environment()})
     text = f"# Real shapes, deformed\n\n{markdown_table(table)}\n\nNo rule applied to {len(without)} shapes: "
