@@ -5,29 +5,26 @@ Tetrahedron: 4 faces, area 9, volume 1. Wedge: 8 faces, area 24, volume 6.
 
 import json
 import logging
-import struct
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from mesh_writers import (
+    FACES,
+    KINDS,
+    POLYGONS,
+    VERTS,
+    ascii_stl,
+    binary_ply,
+    binary_stl,
+    gltf_document,
+    load,
+    measures,
+    text_of,
+)
 from seed_files import glb
 
-from geolearn.io import MeshFormatError, load_mesh, load_points, load_voxels, save_mesh
-from geolearn.structures import Mesh
-
-KINDS = Path(__file__).parent / "kinds"
-VERTS = [[0, 0, 0], [1, 0, 0], [0, 2, 0], [0, 0, 3]]
-FACES = [[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]]
-
-
-def measures(mesh: Mesh) -> tuple[int, float, float]:
-    """The number of faces, area, and signed volume."""
-    a, b, c = mesh.world_verts()[mesh.faces].unbind(1)
-    normals = torch.linalg.cross(b - a, c - a)
-    a = a - mesh.world_verts()[0]
-    return len(mesh.faces), float(normals.norm(dim=1).sum() / 2), float((normals * a).sum() / 6)
-
+from geolearn.io import MeshFormatError, load_mesh, load_points, load_voxels
 
 TETRAHEDRON, WEDGE = (4, 9, 1), (8, 24, 6)
 
@@ -97,68 +94,6 @@ def test_matlab_7_3_is_named_with_its_remedy(tmp_path):
 # --- every kind in every format that has it ---
 
 
-def text_of(kind: str, verts, faces) -> bytes:
-    """An ascii file of any polygons."""
-    rows = "".join(" ".join(map(repr, map(float, v))) + "\n" for v in verts)
-    lists = "".join(" ".join(map(str, [len(f), *f])) + "\n" for f in faces)
-    if kind == "off":
-        return f"OFF\n{len(verts)} {len(faces)} 0\n{rows}{lists}".encode()
-    if kind == "obj":
-        rows = "".join(f"v {row}\n" for row in rows.splitlines())
-        return (rows + "".join("f " + " ".join(str(i + 1) for i in f) + "\n" for f in faces)).encode()
-    return (
-        f"ply\nformat ascii 1.0\nelement vertex {len(verts)}\nproperty double x\nproperty double y\nproperty double z\n"
-        f"element face {len(faces)}\nproperty list uchar int vertex_indices\nend_header\n{rows}{lists}"
-    ).encode()
-
-
-def binary_ply(order: str, verts, faces) -> bytes:
-    head = text_of("ply", verts, faces).split(b"end_header\n")[0] + b"end_header\n"
-    name = b"binary_little_endian" if order == "<" else b"binary_big_endian"
-    body = b"".join(struct.pack(order + "3d", *v) for v in verts)
-    body += b"".join(struct.pack(f"{order}B{len(f)}i", len(f), *f) for f in faces)
-    return head.replace(b"ascii", name) + body
-
-
-def ascii_stl(verts, faces) -> bytes:
-    facets = []
-    for face in faces:
-        corners = "".join(f"vertex {' '.join(map(repr, map(float, verts[i])))}\n" for i in face)
-        facets.append(f"facet normal 0 0 0\nouter loop\n{corners}endloop\nendfacet\n")
-    return f"solid a\n{''.join(facets)}endsolid a\n".encode()
-
-
-def gltf_document(verts, faces) -> tuple[dict, bytes]:
-    points, corners = np.array(verts, "<f4"), np.array(faces, "<u2")
-    return {
-        "asset": {"version": "2.0"},
-        "scenes": [{"nodes": [0]}],
-        "nodes": [{"mesh": 0}],
-        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1}]}],
-        "accessors": [
-            {"bufferView": 0, "componentType": 5126, "count": len(points), "type": "VEC3"},
-            {"bufferView": 1, "componentType": 5123, "count": corners.size, "type": "SCALAR"},
-        ],
-        "bufferViews": [
-            {"buffer": 0, "byteLength": points.nbytes},
-            {"buffer": 0, "byteOffset": points.nbytes, "byteLength": corners.nbytes},
-        ],
-        "buffers": [{"byteLength": points.nbytes + corners.nbytes}],
-    }, points.tobytes() + corners.tobytes()
-
-
-def load(folder, name: str, data: bytes) -> Mesh:
-    (folder / name).write_bytes(data)
-    return load_mesh(folder / name)
-
-
-POLYGONS = {
-    "a.off": lambda v, f: text_of("off", v, f),
-    "a.obj": lambda v, f: text_of("obj", v, f),
-    "a.ply": lambda v, f: text_of("ply", v, f),
-    "little.ply": lambda v, f: binary_ply("<", v, f),
-    "big.ply": lambda v, f: binary_ply(">", v, f),
-}
 TUBE = [[x, y, z] for z in (0, 2) for x, y in ((0, 0), (4, 0), (4, 4), (0, 4), (1, 1), (1, 3), (3, 3), (3, 1))]
 CAP = [0, 1, 2, 3, 0, 4, 5, 6, 7, 4]  # a square with a square hole, joined by an edge there and back
 TUBE_FACES = [
@@ -191,72 +126,6 @@ def test_a_corner_on_a_straight_side_is_a_corner_of_triangles_that_have_an_area(
     assert measures(mesh) == (16, pytest.approx(18), pytest.approx(4))
     assert mesh.to_trimesh().is_watertight
     assert mesh.to_trimesh().area_faces.min() > 0.1
-
-
-FAR = {name: write for name, write in POLYGONS.items() if "." in name} | {"a.stl": ascii_stl}
-
-
-@pytest.mark.parametrize("name", FAR)
-@pytest.mark.parametrize("offset", [[691234.37, 5334567.81, 512.13], [-2.5e7, 0.25, 1e-3], [1e9, 1e9, -1e9]])
-def test_far_from_0_the_shape_is_kept_about_an_origin(tmp_path, name, offset, caplog):
-    verts = np.array(VERTS, dtype=float) + offset
-    mesh = load(tmp_path, name, FAR[name](verts.tolist(), FACES))
-    assert mesh.origin is not None
-    assert mesh.origin.dtype == torch.float64
-    assert "so far from 0 that float32 would bend the shape" in caplog.text
-    order = [mesh.world_verts().sub(torch.tensor(v)).norm(dim=1).argmin().item() for v in verts]
-    assert torch.allclose(mesh.world_verts()[order], torch.tensor(verts), rtol=0, atol=1e-6)
-    assert measures(mesh) == (4, pytest.approx(9, rel=1e-6), pytest.approx(1, rel=1e-6))
-    assert mesh.verts.abs().max() < 8
-    assert str(tuple(mesh.origin.tolist())) in repr(mesh)
-    # It can be had back: saved and read again it lies where it lay.
-    for extension in ("off", "obj", "ply", "stl", "glb", "gltf"):
-        save_mesh(mesh, tmp_path / f"again.{extension}", ascii=extension == "stl")
-        again = load_mesh(tmp_path / f"again.{extension}")
-        assert measures(again)[1:] == (pytest.approx(9, rel=1e-6), pytest.approx(1, rel=1e-6))
-        assert torch.allclose(again.world_verts().amin(0), torch.tensor(verts).amin(0), rtol=0, atol=1e-6)
-
-
-def test_binary_stl_refuses_what_it_would_bend(tmp_path):
-    mesh = load_mesh(KINDS / "utm_house.obj")
-    with pytest.raises(ValueError, match=r"mesh: binary STL holds float32, which would bend a shape about \[691240"):
-        save_mesh(mesh, tmp_path / "a.stl")
-
-
-def test_a_node_that_is_far_away_counts_too(tmp_path):
-    document, binary = gltf_document(VERTS, FACES)
-    document["nodes"][0]["translation"] = [691234.37, 5334567.81, 512.13]
-    mesh = load(tmp_path, "a.glb", glb(document, binary))
-    assert measures(mesh) == (4, pytest.approx(9, rel=1e-6), pytest.approx(1, rel=1e-6))
-    assert mesh.world_verts()[1].tolist() == pytest.approx([691235.37, 5334567.81, 512.13], abs=1e-6)
-
-
-@pytest.mark.parametrize("offset", [0, 1, 100, 0.1])
-def test_near_0_coordinates_stay_as_they_are(tmp_path, offset):
-    verts = np.array(VERTS) + offset
-    mesh = load(tmp_path, "a.ply", text_of("ply", verts.tolist(), FACES))
-    assert mesh.origin is None
-    assert np.array_equal(mesh.verts.numpy(), verts.astype(np.float32))
-
-
-def test_what_a_file_holds_in_float32_stays_as_it_is(tmp_path):
-    verts = (np.array(VERTS) + 5334567.81).astype(np.float32)
-    data = binary_ply("<", verts, FACES).replace(b"double", b"float")
-    head, body = data[: data.index(b"end_header\n") + 11], data[-4 * 13 :]
-    mesh = load(tmp_path, "a.ply", head + verts.astype("<f4").tobytes() + body)
-    assert mesh.origin is None
-    assert np.array_equal(mesh.verts.numpy(), verts)
-
-
-def test_the_rule_for_an_origin_is_the_largest_move_over_the_longest_side(tmp_path):
-    """A third at 2^k: float32 keeps 2^(k - 24), so the move passes 2^-17 of a side of 1 at about k = 8."""
-    moved = {}
-    for exponent in range(4, 14):
-        verts = np.array([[0, 0, 0], [1, 0, 0], [0, 1 / 3, 0]]) + 2.0**exponent
-        mesh = load(tmp_path, "a.obj", text_of("obj", verts.tolist(), [[0, 1, 2]]))
-        moved[exponent] = np.abs(verts.astype(np.float32) - verts).max()
-        assert (mesh.origin is not None) == (moved[exponent] > 2.0**-17)
-    assert min(moved.values()) < 2.0**-17 < max(moved.values())
 
 
 WITH_LINES = [[0, 1], *FACES, [2], [3, 1]]
@@ -310,11 +179,6 @@ def test_bytes_behind_the_end_are_not_read_and_that_is_said(tmp_path, name, capl
     caplog.clear()
     load(tmp_path, name, data)
     assert not caplog.text
-
-
-def binary_stl(verts, faces, count=None, more=b"") -> bytes:
-    facets = b"".join(struct.pack("<12fH", 0, 0, 0, *np.ravel([verts[i] for i in f]), 0) for f in faces)
-    return bytes(80) + struct.pack("<I", len(faces) if count is None else count) + facets + more
 
 
 @pytest.mark.parametrize("more", [b"\0", bytes(50), bytes(1000), b"\xff" * 100, b"made by a program" * 3])
