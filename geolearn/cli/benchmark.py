@@ -7,6 +7,7 @@ from typing import Annotated
 
 import tyro
 
+from geolearn.cli.folder_flags import FolderFlags
 from geolearn.cli.modules import import_modules
 from geolearn.cli.numbers import parse_changes, parse_numbers
 from geolearn.cli.output import say
@@ -24,7 +25,8 @@ class Benchmark:
     """
 
     name: tyro.conf.Positional[str]
-    """Name of the benchmark; an unknown name lists them."""
+    """Name of the benchmark; an unknown name lists them. Or the path of your own shapes, as for `geolearn train`."""
+    folder: FolderFlags = FolderFlags()  # noqa: RUF009 (frozen)
     models: str | None = None
     """Comma-separated models; default: all of the benchmark's."""
     seeds: str = "0,1,2"
@@ -33,6 +35,8 @@ class Benchmark:
     """Recipe of every model; default: the benchmark's."""
     epochs: int | None = None
     """Train for this long instead of the recipe's number of epochs (the results say so)."""
+    resolution: int | None = None
+    """Cells a side of voxels, or pixels a side of pictures, instead of the recipe's (the results say so)."""
     changes: Annotated[tuple[str, ...], tyro.conf.arg(name="set"), tyro.conf.UseAppendAction] = ()
     """Set a field of the recipe, such as --set learning_rate=3e-4 (the results say so)."""
     use: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
@@ -46,7 +50,7 @@ class Benchmark:
 
     def run(self) -> int:
         from geolearn.reports.page import markdown_table
-        from geolearn.training.benchmarks import run_benchmark
+        from geolearn.training.benchmarks import result_name, run_benchmark
 
         import_modules(self.use)
         rows = run_benchmark(
@@ -59,8 +63,10 @@ class Benchmark:
             runs=self.runs,
             output=self.output,
             changes=parse_changes(self.changes),
+            resolution=self.resolution,
+            reading=self.folder.reading(),
             command="geolearn " + " ".join(sys.argv[1:]),
         )
         print(markdown_table(rows), end="")
-        say(f"written: {self.output / self.name}.json, .md, .html")
+        say(f"written: {self.output / result_name(self.name)}.json, .md, .html")
         return 0

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from geolearn.cli.folder_flags import FolderFlags
 from geolearn.cli.numbers import parse_numbers
 from geolearn.cli.output import say
 
@@ -23,7 +24,8 @@ class Evaluate:
     weights: tyro.conf.Positional[str]
     """A run folder, a weights file, or the name of weights that ship with geolearn."""
     data: str
-    """Name of the dataset."""
+    """Name of the dataset, or the path of your own, as for `geolearn train`."""
+    folder: FolderFlags = FolderFlags()  # noqa: RUF009 (frozen)
     split: str = "test"
     """test, val or train; the latter two as they were divided when the weights were trained."""
     protocol: str | None = None
@@ -53,8 +55,14 @@ class Evaluate:
         if self.retrieval:
             options["retrieval"] = True
         tested = evaluate(
-            self.weights, self.data, split=self.split, protocol=self.protocol, progress=True, **options
-        )  # fmt: skip
+            self.weights,
+            self.data,
+            split=self.split,
+            protocol=self.protocol,
+            reading=self.folder.reading(),
+            progress=True,
+            **options,
+        )
         record = tested.record
         if self.json:
             write_json(self.json, record)

@@ -52,6 +52,7 @@ def _run(arguments: list[str] | None) -> int:
     from geolearn.cli.benchmark import Benchmark
     from geolearn.cli.complete import Complete
     from geolearn.cli.data import List, Prepare
+    from geolearn.cli.data_check import Check
     from geolearn.cli.deform import Deform
     from geolearn.cli.demo import Demo
     from geolearn.cli.evaluate import Evaluate
@@ -67,8 +68,8 @@ def _run(arguments: list[str] | None) -> int:
         return Annotated[command, tyro.conf.subcommand(name)]
 
     data = Annotated[
-        named(Prepare, "prepare") | named(List, "list"),
-        tyro.conf.subcommand("data", description="Prepare datasets, and list them."),
+        named(Prepare, "prepare") | named(List, "list") | named(Check, "check"),
+        tyro.conf.subcommand("data", description="Prepare datasets, list them, and check your own."),
     ]
     commands = (
         named(Demo, "demo")

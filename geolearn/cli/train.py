@@ -6,6 +6,7 @@ from typing import Annotated
 
 import tyro
 
+from geolearn.cli.folder_flags import FolderFlags
 from geolearn.cli.numbers import parse_changes
 from geolearn.cli.output import say
 
@@ -21,6 +22,7 @@ class Train:
         geolearn train voxnet -o runs/first
         geolearn train voxnet --data modelnet10_voxels --recipe best --seed 1 -o runs/voxnet-1
         geolearn train voxnet --data modelnet10_voxels -o runs/voxnet-1 --seed 1 --resume
+        geolearn train voxnet --data path/to/my/shapes --up y -o runs/mine
     """
 
     model: tyro.conf.Positional[str]
@@ -28,7 +30,9 @@ class Train:
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """The run folder to write."""
     data: str = "procedural"
-    """Name of a dataset (`geolearn data list` shows them), or the path of a folder of labelled meshes."""
+    """Name of a dataset (`geolearn data list` shows them); or your own: a folder with a folder for each class, a CSV
+    file of path,label,split, or a folder of labelled meshes. `geolearn data check PATH` says how it is understood."""
+    folder: FolderFlags = FolderFlags()  # noqa: RUF009 (frozen)
     protocol: str = "full"
     """Which of the dataset's protocols; `geolearn info DATASET` shows them."""
     recipe: str = "best"
@@ -37,6 +41,8 @@ class Train:
     """Seed of initial weights, order and augmentation."""
     epochs: int | None = None
     """Train for this long instead of the recipe's number of epochs."""
+    resolution: int | None = None
+    """Cells a side of voxels, up to 128, or pixels a side of pictures, instead of the recipe's."""
     changes: Annotated[tuple[str, ...], tyro.conf.arg(name="set"), tyro.conf.UseAppendAction] = ()
     """Set a field of the recipe, such as --set learning_rate=3e-4 --set augment.shift=3; its name then says so."""
     use: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
@@ -65,6 +71,8 @@ class Train:
             self.recipe,
             epochs=self.epochs,
             changes=parse_changes(self.changes),
+            resolution=self.resolution,
+            reading=self.folder.reading(),
             protocol=self.protocol,
             seed=self.seed,
             validation=self.validation,
@@ -76,6 +84,8 @@ class Train:
         result = train(run, self.output, resume=self.resume)
         figures = {name: value for name, value in result["validation"].items() if name.startswith("val_")}
         say(f"{self.output}: {result['epochs']} epochs in {result['seconds']:.0f} s")
+        for warning in result.get("warnings", ()):
+            say(f"warning: {warning}")
         for name, value in figures.items():
             print(f"  {name} {value:.4g}")
         return 0

@@ -8,6 +8,7 @@ from geolearn.data.collection import Collection, NamedCollection, ShapeCollectio
 from geolearn.data.dataset import ShapeDataset
 from geolearn.data.depth_observations import DepthObservations, Observed, PackedObservations
 from geolearn.data.face_features import FaceFeatures
+from geolearn.data.folders.reading import Reading
 from geolearn.data.labelled_folder import LabelledFolder, open_collection
 from geolearn.data.loaders import make_loader
 from geolearn.data.manifest import Manifest, dataset_names, load_manifest
@@ -16,6 +17,7 @@ from geolearn.data.packed import (
     FaceAugment,
     Packed,
     PackedFaces,
+    PackedFineVoxels,
     PackedSamples,
     PackedViews,
     PackedVoxels,
@@ -49,10 +51,12 @@ __all__ = [
     "Observed",
     "Packed",
     "PackedFaces",
+    "PackedFineVoxels",
     "PackedObservations",
     "PackedSamples",
     "PackedViews",
     "PackedVoxels",
+    "Reading",
     "RenderViews",
     "Representation",
     "Sample",

@@ -72,6 +72,8 @@ def _protocols(manifest: Manifest) -> dict[str, str]:
 def _state(manifest: Manifest, root: PathLike | None) -> str:
     if manifest.kind == "generated":
         return "built in"
+    if manifest.is_folder:
+        return f"a folder: {manifest.folder / manifest.data}"
     if is_prepared(prepared_folder(manifest.name, root), manifest):
         return "prepared"
     found = find_raw(manifest)

@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from geolearn.data.dataset import ShapeDataset
+from geolearn.data.folders.folder import find_folder, left_out
+from geolearn.data.folders.reading import Reading
+from geolearn.data.manifest import load_manifest
 from geolearn.data.packed import Packed
 from geolearn.data.representations import Representation
 from geolearn.data.sample import join_targets
@@ -32,40 +35,49 @@ class Collection(ABC):
         """
 
     def facts(self, split: str) -> dict[str, Any]:
-        """What is known of a split's shapes, such as which test shapes occur in training (`duplicates`)."""
+        """What is known of the shapes: which test shapes occur in training (`duplicates`), which were `left_out`."""
         return {}
+
+    def warnings(self, split: str) -> list[str]:
+        """What every report on these shapes has to say."""
+        facts = self.facts(split)
+        return [text for text in (left_out(facts), facts.get("doubt")) if text]
 
     @property
     def kind(self) -> str | None:
-        """What the shapes are, "mesh", "voxels" or "views", where that is known before they are packed."""
+        """What the shapes are, "mesh", "points", "voxels" or "views", where that is known before they are packed."""
         return None
 
 
 @dataclass(frozen=True)
 class NamedCollection(Collection):
-    """A dataset of `datasets/`, or one that is generated; see `ShapeDataset`.
+    """A dataset of `datasets/`, one that is generated, or a folder of shapes; see `ShapeDataset`.
 
     Attributes:
         validation: share of every training class that "val" takes.
+        reading: how the files of a folder are read.
     """
 
     name: str
     protocol: str = "full"
     validation: float = 0.1
+    reading: Reading | None = None
 
     def packed(self, split: str, representation: Representation | None, target: Callable[[Any], Any] | None) -> Packed:
         return self.dataset(split, representation=representation, target=target).packed(jobs=-1)
 
     def dataset(self, split: str, **options: Any) -> ShapeDataset:
         """The split shape by shape."""
-        return ShapeDataset(self.name, split, protocol=self.protocol, validation=self.validation, **options)
+        options = {"protocol": self.protocol, "validation": self.validation, "reading": self.reading, **options}
+        return ShapeDataset(self.name, split, **options)
 
     def facts(self, split: str) -> dict[str, Any]:
         return self.dataset(split).facts
 
     @property
     def kind(self) -> str:
-        kind = self.dataset("test").manifest.kind
+        folder = find_folder(self.name, self.reading)
+        kind = folder.layout.kind if folder else load_manifest(self.name).kind
         return "mesh" if kind == "generated" else kind
 
 

@@ -3,6 +3,7 @@
 root -> normalise -> representation -> (loader) collate -> batch
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,14 @@ from typing import Any
 import torch
 from torch.utils.data import Dataset
 
-from geolearn.data.manifest import load_manifest
+from geolearn.data.folders.folder import find_folder, left_out, slug
+from geolearn.data.folders.reading import Reading
+from geolearn.data.manifest import Manifest, load_manifest
 from geolearn.data.packed import Packed
 from geolearn.data.places import cache_folder
 from geolearn.data.prepare import prepare_dataset
 from geolearn.data.prepared.index import Entry, Index, read_index
+from geolearn.data.prepared.single_files import GridSource, PointSource
 from geolearn.data.prepared.sources import (
     MeshSource,
     ProceduralSource,
@@ -33,12 +37,15 @@ from geolearn.data.workers import Workers
 from geolearn.errors import InvalidInputError
 from geolearn.typing import PathLike
 
+logger = logging.getLogger(__name__)
+
 
 class ShapeDataset(Dataset[Sample]):
     """Samples `(data, target, key)` of a dataset's split.
 
     Args:
-        name: a folder of `datasets/`; `procedural` needs no files.
+        name: a dataset of `datasets/` (`procedural` needs no files), or the path of a folder of shapes or of a CSV
+            file of path,label,split; see `geolearn.data.folders.layout`.
         split: "train", "val", "test" or "trainval". Validation is carved out of training (stratified, seeded) and
             "train" then lacks it; the order is the split file's.
         representation: a frozen dataclass called on what the dataset holds: a `Mesh`, a `VoxelGrid`, or pictures
@@ -51,6 +58,7 @@ class ShapeDataset(Dataset[Sample]):
         seed: of the validation split; for generated data, of the shapes.
         protocol: "full" or another of the manifest's, e.g. "subset80/20".
         count: number of samples, for generated data only.
+        reading: how the files of a folder are read, see `Reading`.
 
     Raises:
         UnknownNameError: no such dataset or protocol.
@@ -59,7 +67,7 @@ class ShapeDataset(Dataset[Sample]):
 
     def __init__(
         self,
-        name: str,
+        name: PathLike,
         split: str = "train",
         *,
         representation: Callable[[Any], Any] | None = None,
@@ -70,25 +78,31 @@ class ShapeDataset(Dataset[Sample]):
         seed: int = 0,
         protocol: str = "full",
         count: int | None = None,
+        reading: Reading | None = None,
     ):
-        self.manifest = load_manifest(name)
-        self.name, self.split, self.protocol, self.seed = name, split, protocol, seed
-        self.representation, self.target = representation, target
+        self.split, self.protocol, self.seed = split, protocol, seed
+        self.name, self.representation, self.target = str(name), representation, target
+        folder = find_folder(name, reading, root=root)
+        if folder:
+            folder = folder.settle()
+        self.manifest: Manifest = folder.manifest if folder else load_manifest(self.name)
         self.facts: dict[str, Any] = {}
+        digest = self.manifest.digest
+        if count is not None and self.manifest.kind != "generated":
+            raise InvalidInputError(f"count: only generated datasets have any number of samples, {name} has its own")
         if self.manifest.kind == "generated":
             aligned = protocol == "aligned" or "aligned" not in self.manifest.protocols  # where there is no choice
             source, splits = ProceduralSource(seed, aligned), self._generated(split, count)
             digest = procedural_digest(self.manifest) + (" aligned" if aligned else "")  # their keys are the same
         else:
-            if count is not None:
-                raise InvalidInputError(
-                    f"count: only generated datasets have any number of samples, {name} has its own"
-                )
-            folder = prepare_dataset(name, root=root)
-            index = read_index(folder, self.manifest)
-            source = _prepared_source(self.manifest.kind, folder, index)
+            if folder:
+                place, index = folder.prepare(root)
+                _say_once(left_out(index.facts), index.facts.get("doubt"))
+            else:
+                place = prepare_dataset(self.name, root=root)
+                index = read_index(place, self.manifest)
+            source = _prepared_source(self.manifest.kind, place, index, own=folder is not None)
             self.facts, splits = index.facts, index.splits
-            digest = self.manifest.digest
         entries = select(splits, self.manifest, split, protocol, validation, seed)
         self.keys = [key for key, _ in entries]
         # What is packed into one file: training and validation together, however they are divided.
@@ -101,8 +115,8 @@ class ShapeDataset(Dataset[Sample]):
             tuple(key for key, _ in together),
             self.labels,
             self.classes,
-            name,
-            cache_folder(name, root) if cache else None,
+            self.name,
+            cache_folder(f"folders/{slug(folder.path)}" if folder else self.name, root) if cache else None,
             digest,
             parts=self.manifest.parts,
         )
@@ -161,7 +175,22 @@ class ShapeDataset(Dataset[Sample]):
         return {name: procedural_entries(name, size, self.seed, self.classes) for name, size in sizes.items()}
 
 
-def _prepared_source(kind: str, folder: Path, index: Index) -> Source:
+_said: set[str] = set()
+
+
+def _say_once(*warnings: str | None) -> None:
+    """Log what the owner of a folder has to know, once however often its splits are opened."""
+    for warning in warnings:
+        if warning and warning not in _said:
+            _said.add(warning)
+            logger.warning("%s", warning)
+
+
+def _prepared_source(kind: str, folder: Path, index: Index, *, own: bool) -> Source:
     if kind == "mesh":
         return MeshSource(folder)
-    return VoxelSource(folder, index) if kind == "voxels" else ViewSource(folder, index)
+    if kind == "points":
+        return PointSource(folder)
+    if kind == "voxels":
+        return GridSource(folder) if own else VoxelSource(folder, index)
+    return ViewSource(folder, index)

@@ -23,11 +23,14 @@ import numpy as np
 import torch
 
 from geolearn.data.collection import Collection, NamedCollection
-from geolearn.data.manifest import dataset_names
+from geolearn.data.folders.folder import is_path
+from geolearn.data.folders.layout import is_labelled_folder
+from geolearn.data.folders.reading import Reading
+from geolearn.data.folders.scan import scan_folder
 from geolearn.data.packed import Packed
 from geolearn.data.places import cache_folder
 from geolearn.data.prepared.sources import Kind, Source
-from geolearn.data.representations import Representation
+from geolearn.data.representations import RenderViews, Representation, Voxelize
 from geolearn.data.store import Store
 from geolearn.data.workers import Workers
 from geolearn.errors import DatasetError, InvalidInputError
@@ -84,8 +87,11 @@ class LabelledFolder(Collection):
         return FolderSource.of(self.folder, every)
 
     def packed(self, split: str, representation: Representation | None, target: Callable[[Any], Any] | None) -> Packed:
-        if representation is None or target is not None:
-            raise InvalidInputError(f"representation: {self.folder} holds labelled meshes, for FaceFeatures")
+        if representation is None or target is not None or isinstance(representation, Voxelize | RenderViews):
+            raise InvalidInputError(
+                f"representation: {self.folder} holds labelled meshes, for FaceFeatures: they lie right in it or in "
+                f"its folders {', '.join(SPLITS)}; for classes, put those of each class into a folder of its own"
+            )
         source = self.source
         keys = tuple(source.key(path) for path in self._split(split))
         if not keys:
@@ -239,8 +245,16 @@ def _numbered(folder: Path, labels: Mapping[Path, tuple[Tensor, list[str]]], par
     return parts
 
 
-def open_collection(data: str, protocol: str = "full", validation: float = 0.1) -> Collection:
-    """A dataset by name, or the labelled meshes of a folder by its path."""
-    if data not in dataset_names() and Path(data).is_dir():
+def open_collection(
+    data: str, protocol: str = "full", validation: float = 0.1, reading: Reading | None = None
+) -> Collection:
+    """A dataset by name; or a folder by its path: of shapes in folders of classes, else of labelled meshes.
+
+    Raises:
+        InvalidInputError: a reading for labelled meshes, which are taken as they stand.
+    """
+    if is_path(data) and Path(data).is_dir() and is_labelled_folder(scan_folder(Path(data))):
+        if reading is not None:
+            raise InvalidInputError(f"reading: {data} holds labelled meshes, which are taken as they stand")
         return LabelledFolder(Path(data), validation)
-    return NamedCollection(data, protocol, validation)
+    return NamedCollection(data, protocol, validation, reading)

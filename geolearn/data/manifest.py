@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import tomllib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -10,7 +11,7 @@ from typing import Any
 
 from geolearn.errors import DatasetError, unknown_name
 
-KINDS = ("mesh", "voxels", "views", "generated")
+KINDS = ("mesh", "points", "voxels", "views", "generated")
 UP_AXES = ("x", "y", "z", "none")
 # Raised when prepared roots change their layout, so that old ones are prepared again.
 FORMAT = 1
@@ -69,6 +70,9 @@ class Manifest:
         views: pictures per shape, for views.
         parts: class to the names of its parts in label order, where every face of a mesh has a part label.
         max_unpacked_bytes: what the archive may unpack to.
+        fingerprint: of all files, where a folder of one's own is the dataset.
+        data: without an archive: the folder or CSV list of the shapes, seen from the manifest's folder.
+        front: without an archive: where its shapes face, once z points up.
     """
 
     name: str
@@ -88,13 +92,24 @@ class Manifest:
     parts: dict[str, tuple[str, ...]]
     max_unpacked_bytes: int
     folder: Path
+    fingerprint: str = ""
+    data: str = "."
+    front: str = "-y"
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the shapes lie in a folder or a list, in no archive."""
+        return self.kind != "generated" and not self.archives
 
     @property
     def digest(self) -> str:
         """Hash of everything that prepared data depends on; wording, licence and protocols do not count."""
         facts = [FORMAT, self.name, self.kind, self.up, self.classes, self.variants, self.resolution]
         facts.append({name: asdict(split) for name, split in self.splits.items()})
-        facts.append({path.name: path.read_text(encoding="utf-8") for path in sorted(self.split_files.values())})
+        if self.fingerprint:
+            facts.append(self.fingerprint)
+        else:
+            facts.append({path.name: path.read_text(encoding="utf-8") for path in sorted(self.split_files.values())})
         if self.views:
             facts.append(self.views)
         if self.parts:
@@ -138,9 +153,32 @@ def datasets_folder() -> Path:
     raise DatasetError(f"no datasets folder beside {package}: the installation is incomplete, install geolearn again")
 
 
+def dataset_folders() -> list[Path]:
+    """Where manifests are looked for: geolearn's own, then the folders that `$GEOLEARN_DATASETS` names."""
+    more = [Path(part) for part in os.environ.get("GEOLEARN_DATASETS", "").split(os.pathsep) if part]
+    missing = [str(folder) for folder in more if not folder.is_dir()]
+    if missing:
+        raise DatasetError(f"GEOLEARN_DATASETS: no such folder: {', '.join(missing)}")
+    return [datasets_folder(), *more]
+
+
+def manifest_files() -> dict[str, Path]:
+    """Dataset to its manifest, sorted by name.
+
+    Raises:
+        DatasetError: two datasets of one name.
+    """
+    found: dict[str, Path] = {}
+    for path in (path for folder in dataset_folders() for path in folder.glob("*/manifest.toml")):
+        if path.parent.name in found:
+            raise DatasetError(f"two datasets have one name: {found[path.parent.name].parent} and {path.parent}")
+        found[path.parent.name] = path
+    return dict(sorted(found.items()))
+
+
 def dataset_names() -> list[str]:
     """All datasets with a manifest, sorted."""
-    return sorted(path.parent.name for path in datasets_folder().glob("*/manifest.toml"))
+    return list(manifest_files())
 
 
 def load_manifest(name: str) -> Manifest:
@@ -150,9 +188,10 @@ def load_manifest(name: str) -> Manifest:
         UnknownNameError: no such dataset; suggests the nearest.
         DatasetError: the manifest is damaged.
     """
-    if name not in dataset_names():
-        raise unknown_name("dataset", name, dataset_names())
-    path = datasets_folder() / name / "manifest.toml"
+    files = manifest_files()
+    if name not in files:
+        raise unknown_name("dataset", name, files)
+    path = files[name]
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         manifest = _from_table(table, path.parent)
@@ -168,15 +207,16 @@ def _from_table(table: dict[str, Any], folder: Path) -> Manifest:
         for name, entry in table.get("protocols", {"full": {"description": "the whole dataset"}}).items()
     }
     protocols |= random_protocols(folder, table.get("random_splits", {}).get("train", ()))
+    own = not table.get("archives")  # a folder of shapes
     return Manifest(
         name=table["name"],
         title=table["title"],
         kind=table["kind"],
         up=table["up"],
         classes=tuple(table["classes"]),
-        licence=table["licence"],
-        citation=table["citation"].strip(),
-        splits=_counts(table["splits"]),
+        licence=table.get("licence", "") if own else table["licence"],
+        citation=table.get("citation", "").strip() if own else table["citation"].strip(),
+        splits=_counts(table.get("splits", {}) if own else table["splits"]),
         protocols=protocols,
         archives=tuple(Archive(**entry) for entry in table.get("archives", ())),
         defects=tuple(table.get("defects", ())),
@@ -186,6 +226,8 @@ def _from_table(table: dict[str, Any], folder: Path) -> Manifest:
         parts={name: tuple(parts) for name, parts in table.get("parts", {}).items()},
         max_unpacked_bytes=table.get("max_unpacked_bytes", 1 << 30),
         folder=folder,
+        data=table.get("data", "."),
+        front=table.get("front", "-y"),
     )
 
 
@@ -235,7 +277,7 @@ def _check(manifest: Manifest, path: Path) -> None:
     for split, counts in manifest.splits.items():
         if counts.per_class and (len(counts.per_class), sum(counts.per_class)) != (len(manifest.classes), counts.count):
             wrong.append(f"splits.{split}.per_class does not have one number per class that sum to {counts.count}")
-    if manifest.kind != "generated" and not manifest.archives:
-        wrong.append("there is no archive")
+    if manifest.is_folder and (manifest.folder / "prepare.py").is_file():
+        wrong.append("there is a prepare.py, but no archive")
     if wrong:
         raise DatasetError(f"{path}: {'; '.join(wrong)}")

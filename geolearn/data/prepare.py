@@ -44,6 +44,10 @@ def prepare_dataset(
     manifest = load_manifest(name)
     if manifest.kind == "generated":
         raise DatasetError(f"{name} is generated as it is used; there is nothing to prepare")
+    if manifest.is_folder:
+        raise DatasetError(
+            f"{name} is a folder of shapes, {manifest.folder / manifest.data}; it is prepared as it is used"
+        )
     target = prepared_folder(name, root)
     if is_prepared(target, manifest):
         return target

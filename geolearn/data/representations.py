@@ -6,7 +6,7 @@ what the cache relies on. How a whole split is packed is its own affair as well.
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, cast
 
 import torch
@@ -15,17 +15,21 @@ from torch.nn import functional as F
 from geolearn.data.cache import cached, entry_path
 from geolearn.data.packed import Packed, PackedSamples, PackedViews, PackedVoxels, pack
 from geolearn.data.packed.columns import MAX_RESOLUTION
+from geolearn.data.packed.fine_grids import MAX_FINE_RESOLUTION, PackedFineVoxels, pack_fine
 from geolearn.data.packed.pictures import decode_pixels
 from geolearn.data.prepared.pixels import cached_pixels
-from geolearn.data.prepared.sources import Source
+from geolearn.data.prepared.sources import MemorySource, Source, VoxelSource
 from geolearn.data.store import Store
 from geolearn.errors import InvalidInputError, unknown_name
 from geolearn.ops.isosurface import smooth_surface
+from geolearn.ops.occupancy import occupancy_from_scan
 from geolearn.render import camera_rig, render_views
 from geolearn.render.pictures import SHADINGS
 from geolearn.render.rigs import FITS, frame_mesh
-from geolearn.structures import Cameras, Mesh, VoxelGrid
-from geolearn.typing import Float, Int, Shaped, Tensor
+from geolearn.structures import Cameras, Mesh, PointCloud, VoxelGrid
+from geolearn.typing import Float, Shaped, Tensor
+
+POINT_CELLS = 32  # in which points are drawn
 
 
 class Representation(ABC):
@@ -51,8 +55,9 @@ class Representation(ABC):
 class Voxelize(Representation):
     """Occupancy of `resolution` cells a side; batches are float32 (B, 1, R, R, R).
 
-    A mesh is voxelized by `geolearn.ops.voxelize`: its longest side fills `resolution - 2 * padding` cells. A grid is
-    padded with empty cells, or cropped, about its centre; `mode` and `padding` do not apply to it.
+    A mesh is voxelized by `geolearn.ops.voxelize`: its longest side fills `resolution - 2 * padding` cells. Of
+    points the cells that hold one are occupied, in the same frame. A grid is padded with empty cells about its centre
+    or cropped where no occupied ones are lost; `mode` and `padding` do not apply to it.
     """
 
     resolution: int
@@ -63,38 +68,53 @@ class Voxelize(Representation):
         if self.resolution < 1 or not 0 <= 2 * self.padding < self.resolution:
             raise InvalidInputError(f"resolution, padding: expected room for at least one cell, got {self}")
 
-    def __call__(self, shape: Mesh | VoxelGrid, /) -> VoxelGrid:
+    def __call__(self, shape: Mesh | PointCloud | VoxelGrid, /) -> VoxelGrid:
         if isinstance(shape, VoxelGrid):
-            return resize_grid(shape, self.resolution)
+            resized = resize_grid(shape, self.resolution)
+            if self.resolution < shape.resolution and int(resized.occupancy.sum()) < int(shape.occupancy.sum()):
+                raise _too_fine(shape.resolution, self.resolution)
+            return resized
+        if isinstance(shape, PointCloud):
+            points = shape.points
+            hit = occupancy_from_scan(points, points, self.resolution, model="hit", padding=self.padding)
+            return replace(hit, values=hit.occupancy)
         from geolearn.ops import voxelize  # late: it compiles kernels
 
         return voxelize(shape, self.resolution, mode=self.mode, padding=self.padding)
 
-    def pack(self, store: Store) -> PackedVoxels:
-        """Grids at once; meshes are voxelized once for all splits that come out of training, and kept as one file.
+    def pack(self, store: Store) -> PackedVoxels | PackedFineVoxels:
+        """Grids of a dataset at once; other shapes are voxelized once for all splits that come out of training, and
+        kept as one file. More than 32 cells a side take the slower form, `PackedFineVoxels`.
 
         Raises:
-            InvalidInputError: pictures, or more cells a side than packed columns hold.
+            InvalidInputError: pictures, more than 128 cells a side, or grids of which a part would be cut off.
         """
         if store.source.kind == "views":
             raise InvalidInputError(f"representation: {store.name} holds pictures, which cannot be voxelized")
-        if self.resolution > MAX_RESOLUTION:
-            raise InvalidInputError(f"packed() holds up to {MAX_RESOLUTION} cells a side, got {self}")
-        if store.source.kind == "voxels":
-            ready = store.source.pack(store.keys, store.targets, store.classes)
-            return cast(PackedVoxels, ready).resized(self.resolution)
+        if self.resolution > MAX_FINE_RESOLUTION:
+            raise InvalidInputError(f"packed() holds up to {MAX_FINE_RESOLUTION} cells a side, got {self}")
+        fine = self.resolution > MAX_RESOLUTION
+        if store.source.kind == "voxels" and isinstance(store.source, VoxelSource | MemorySource) and not fine:
+            ready = cast(PackedVoxels, store.source.pack(store.keys, store.targets, store.classes))
+            resized = ready.resized(self.resolution)
+            if not torch.equal(resized.resized(ready.resolution).columns, ready.columns):
+                raise _too_fine(ready.resolution, self.resolution)
+            return resized
         keys = store.keys if store.folder is None else store.whole
 
         def compute() -> dict[str, Any]:
             rows = store.workers.map(_PackOne(store.source, self), keys, f"voxelizing {store.name}")
+            if fine:
+                blank = torch.zeros(0, self.resolution, self.resolution, -(-self.resolution // 8), dtype=torch.uint8)
+                return {"bits": (torch.stack(rows) if rows else blank).numpy()}
             return {"columns": (torch.stack(rows) if rows else torch.zeros(0, *(self.resolution,) * 2)).int().numpy()}
 
         if store.folder is None:
-            columns = torch.from_numpy(compute()["columns"])
+            (packed,) = map(torch.from_numpy, compute().values())
         else:
             path = entry_path(store.folder, store.digest, keys, repr(self))
-            columns = torch.from_numpy(cached(path, compute)["columns"])[store.rows()]
-        return PackedVoxels(columns, store.targets, store.keys, store.classes)
+            packed = torch.from_numpy(cached(path, compute)["bits" if fine else "columns"])[store.rows()]
+        return (PackedFineVoxels if fine else PackedVoxels)(packed, store.targets, store.keys, store.classes)
 
 
 @dataclass(frozen=True)
@@ -108,20 +128,24 @@ class SamplePoints(Representation):
         if self.count < 1:
             raise InvalidInputError(f"count: expected at least 1 point, got {self.count}")
 
-    def __call__(self, shape: Mesh | VoxelGrid, /) -> Float[Tensor, "N 3"]:
+    def __call__(self, shape: Mesh | PointCloud | VoxelGrid, /) -> Float[Tensor, "N 3"]:
         if isinstance(shape, VoxelGrid):
             raise InvalidInputError("SamplePoints: a voxel dataset has no surface to sample; use a mesh dataset")
+        generator = torch.Generator().manual_seed(self.seed)
+        if isinstance(shape, PointCloud):  # some of them, each again only where there are too few
+            chosen = torch.randperm(len(shape), generator=generator)
+            return shape.points[chosen.repeat(-(-self.count // len(shape)))[: self.count]]
         from geolearn.ops import sample_surface
 
-        return sample_surface(shape, self.count, generator=torch.Generator().manual_seed(self.seed)).points
+        return sample_surface(shape, self.count, generator=generator).points
 
 
 @dataclass(frozen=True)
 class RenderViews(Representation):
     """Pictures from the cameras of a rig: float32 (V, C, H, W), see `geolearn.render.render_views` and `camera_rig`.
 
-    A grid is shown by the surface of its occupied cells, without most of their steps (`smooth_surface`). Pictures that
-    are ready stay as they are.
+    A grid is shown by the surface of its occupied cells, without most of their steps (`smooth_surface`), points by that
+    of the cells that hold them, `POINT_CELLS` a side. Pictures that are ready stay as they are.
 
     One framing rule for all shapes: the mesh is scaled into the unit cube (its box centred, the longest side 1), and
     the cameras know nothing of it. They leave room for a full cube, so most shapes stay in the middle of the picture;
@@ -188,7 +212,7 @@ class RenderViews(Representation):
     def pixel_dtype(self) -> torch.dtype:
         return torch.float32 if self.shading == "depth" else torch.uint8
 
-    def __call__(self, shape: Mesh | VoxelGrid | Tensor, /) -> Float[Tensor, "V C H W"]:
+    def __call__(self, shape: Mesh | PointCloud | VoxelGrid | Tensor, /) -> Float[Tensor, "V C H W"]:
         return shape if isinstance(shape, Tensor) else decode_pixels(self.pixels(shape))
 
     def pack(self, store: Store) -> PackedViews:
@@ -205,8 +229,10 @@ class RenderViews(Representation):
         pixels = cached_pixels(path, self.shape, render, store.whole, store.workers, title, self.pixel_dtype)
         return PackedViews(pixels, store.targets, store.keys, store.classes, store.rows())
 
-    def pixels(self, shape: Mesh | VoxelGrid, /) -> Shaped[Tensor, "V C H W"]:
+    def pixels(self, shape: Mesh | PointCloud | VoxelGrid, /) -> Shaped[Tensor, "V C H W"]:
         """The same as `pixel_dtype`: uint8 in 0..255, or float32 for depth."""
+        if isinstance(shape, PointCloud):
+            shape = Voxelize(POINT_CELLS, padding=1)(shape)
         mesh = shape if isinstance(shape, Mesh) else smooth_surface(shape)
         images = render_views(
             frame_mesh(mesh, self.fit),
@@ -233,6 +259,13 @@ def resize_grid(grid: VoxelGrid, resolution: int) -> VoxelGrid:
     return VoxelGrid(values, grid.origin - low * grid.voxel_size, grid.voxel_size)
 
 
+def _too_fine(cells: int, resolution: int) -> InvalidInputError:
+    return InvalidInputError(
+        f"resolution: a grid of {cells} cells a side has occupied cells outside the middle {resolution}; take grids as "
+        f"they are, --resolution {cells}"
+    )
+
+
 @dataclass(frozen=True)
 class _PackOne:
     """Voxelize and pack one shape; can be sent to a worker process."""
@@ -240,8 +273,9 @@ class _PackOne:
     source: Source
     representation: Voxelize
 
-    def __call__(self, key: str) -> Int[Tensor, "R R"]:
-        return pack(self.representation(self.source.load(key)).occupancy[None])[0]
+    def __call__(self, key: str) -> Shaped[Tensor, "R R *C"]:
+        cells = self.representation(self.source.load(key)).occupancy[None]
+        return (pack_fine if self.representation.resolution > MAX_RESOLUTION else pack)(cells)[0]
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ def select(
                 f"{manifest.name}: protocol {protocol!r} gives {len(kept[name])} samples in {name}, "
                 f"expected {expected.count}"
             )
+    if split not in kept and (split == "test" or "train" not in kept):
+        raise DatasetError(f"{manifest.name}: there is no split {split!r}, only {', '.join(kept) or 'nothing'}")
     if split == "test":
         return kept["test"]
     if "val" in kept:

@@ -47,6 +47,24 @@ class Workers:
             DatasetError: some task raised a GeolearnError; names each.
             MissingDependencyError: at the first task that needs a package which is not there.
         """
+        results, failures = self.attempt(function, tasks, title)
+        if failures:
+            named = list(failures.values())
+            more = f" ... and {len(named) - SHOWN_FAILURES} more" if len(named) > SHOWN_FAILURES else ""
+            raise DatasetError(
+                f"{len(named)} of {len(tasks)} could not be prepared ({title}); repair or replace them and run again, "
+                "what is done is kept:\n  " + "\n  ".join(named[:SHOWN_FAILURES]) + more
+            )
+        return [results[number] for number in range(len(tasks))]
+
+    def attempt(
+        self, function: Callable[[Task], Any], tasks: Sequence[Task], title: str
+    ) -> tuple[dict[int, Any], dict[int, str]]:
+        """Results by the number of their task, and what went wrong with the others, both in the order of the tasks.
+
+        Raises:
+            MissingDependencyError: at the first task that needs a package which is not there.
+        """
         results: dict[int, Any] = {}
         failures: dict[int, str] = {}
         for number, result, failure in track(self._run(function, tasks), title, total=len(tasks), show=self.progress):
@@ -54,14 +72,7 @@ class Workers:
                 results[number] = result
             else:
                 failures[number] = failure
-        if failures:
-            named = [failures[number] for number in sorted(failures)]
-            more = f" ... and {len(named) - SHOWN_FAILURES} more" if len(named) > SHOWN_FAILURES else ""
-            raise DatasetError(
-                f"{len(named)} of {len(tasks)} could not be prepared ({title}); repair or replace them and run again, "
-                "what is done is kept:\n  " + "\n  ".join(named[:SHOWN_FAILURES]) + more
-            )
-        return [results[number] for number in range(len(tasks))]
+        return dict(sorted(results.items())), dict(sorted(failures.items()))
 
     def _run(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[tuple[int, Any, str | None]]:
         attempt = functools.partial(_attempt, function)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from geolearn.data.manifest import datasets_folder, load_manifest
+from geolearn.data.folders.folder import is_path
+from geolearn.data.manifest import dataset_folders, load_manifest
 from geolearn.errors import DatasetError, unknown_name
 
 
@@ -56,12 +57,16 @@ def benchmark_names() -> list[str]:
 
 
 def load_benchmark(name: str) -> Benchmark:
-    """A benchmark by name.
+    """A benchmark by name; or, by its path, a folder or list of shapes: learn from one split, test on the other.
 
     Raises:
         UnknownNameError: no such benchmark; suggests the nearest.
         DatasetError: a damaged benchmark.toml.
     """
+    if is_path(name):
+        return Benchmark(
+            name, f"Shapes of {name}: trained on the whole training split, tested on the test split", ("voxnet",)
+        )
     for path in _files():
         table = _read(path)
         if name in table:
@@ -70,7 +75,7 @@ def load_benchmark(name: str) -> Benchmark:
 
 
 def _files() -> list[Path]:
-    return sorted(datasets_folder().glob("*/benchmark.toml"))
+    return sorted(path for folder in dataset_folders() for path in folder.glob("*/benchmark.toml"))
 
 
 def _read(path: Path) -> dict[str, Any]:

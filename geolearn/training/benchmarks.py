@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from geolearn.data import Reading, open_collection
+from geolearn.data.folders.folder import is_path, slug
 from geolearn.errors import CheckpointError, InvalidInputError
 from geolearn.reports.environment import describe_environment
 from geolearn.reports.files import write_json, write_text
@@ -30,6 +32,8 @@ def run_benchmark(
     epochs: int | None = None,
     precision: str = "32-true",
     changes: Mapping[str, str] | None = None,
+    resolution: int | None = None,
+    reading: Reading | None = None,
     command: str | None = None,
 ) -> list[dict[str, Any]]:
     """Train and test every model with every seed, write `output/name.{json,md,html}`; returns the table's rows.
@@ -38,12 +42,18 @@ def run_benchmark(
     models and recipes stays in them.
 
     Args:
+        name: of a benchmark, or the path of a folder or list of shapes; files are then named after it.
         changes: fields of the recipe by text, see `geolearn.training.recipes.change_fields`.
+        resolution: cells or pixels a side instead of the recipe's.
+        reading: how the files of a folder are read.
         command: what the results are "made by"; by default this call.
     """
-    protocol = load_benchmark(name)
+    protocol, data_warnings = load_benchmark(name), []
+    if is_path(protocol.dataset):
+        data_warnings = open_collection(protocol.dataset, reading=reading).warnings("test")
+    title, name = name, result_name(name)
     if command is None:
-        command = f"run_benchmark({name!r}, models={models}, seeds={list(seeds)}, recipe={recipe!r}, epochs={epochs})"
+        command = f"run_benchmark({title!r}, models={models}, seeds={list(seeds)}, recipe={recipe!r}, epochs={epochs})"
     figures: dict[str, Figure] = {}
     if not seeds or len(set(seeds)) != len(seeds):
         raise InvalidInputError(f"seeds: expected different seeds, at least one, got {list(seeds)}")
@@ -54,8 +64,10 @@ def run_benchmark(
             rows = {}
             for category, split in protocol.protocols(seed).items():
                 settings = {"seed": seed, "precision": precision, "validation": 0.0, "protocol": split}
+                settings |= {"reading": reading, "resolution": resolution}
                 run = make_run(model, protocol.dataset, chosen, epochs=epochs, changes=changes, **settings)
                 changed = "".join(f"-{field}={value}" for field, value in (changes or {}).items()).replace("/", "_")
+                changed += f"-{resolution}" if resolution else ""
                 own = f"-{category}" if category else ""
                 folder = runs / f"{name}{own}-{model}-{chosen}{changed}-{run.recipe.epochs}ep-{seed}"
                 figures |= {figure.name: figure for figure in run.method.figures}
@@ -83,13 +95,14 @@ def run_benchmark(
         )
     entries = _with_earlier(output / f"{name}.json", entries)
     result = {
-        "benchmark": name,
+        "benchmark": title,
         "dataset": protocol.dataset,
         "protocol": protocol.text,
         "command": command,
         "results": entries,
         "published": [dataclasses.asdict(published) for published in protocol.published],
         "environment": describe_environment(),
+        **({"warnings": data_warnings} if data_warnings else {}),
     }
     rows, view_rows = _rows(entries, protocol, figures), _view_rows(entries, figures)
     class_rows = _class_rows(entries, figures)
@@ -100,9 +113,12 @@ def run_benchmark(
         tables += f"\nBy the number of views at test time:\n\n{markdown_table(view_rows)}"
     if class_rows:
         tables += f"\nBy class:\n\n{markdown_table(class_rows)}"
-    write_text(output / f"{name}.md", f"# {name}\n\n{protocol.text}.\n\n{tables}\nMade by {made_by}.\n")
-    page = Report(f"Benchmark {name}")
+    told = "".join(f"**{warning}.**\n\n" for warning in data_warnings)
+    write_text(output / f"{name}.md", f"# {title}\n\n{protocol.text}.\n\n{told}{tables}\nMade by {made_by}.\n")
+    page = Report(f"Benchmark {title}")
     page.text(protocol.text)
+    for warning in data_warnings:
+        page.warning(warning)
     page.table(rows)
     if view_rows:
         _plot_views(entries, output / f"{name}.png")
@@ -114,6 +130,11 @@ def run_benchmark(
     page.code(json.dumps(result["environment"], indent=2))
     page.write(output / f"{name}.html")
     return rows
+
+
+def result_name(name: str) -> str:
+    """What the files of a benchmark are named: as it is itself, or after a folder of shapes and its place."""
+    return slug(Path(name)) if is_path(name) else name
 
 
 def _with_earlier(path: Path, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -136,7 +157,9 @@ def _one_seed(run: Run, folder: Path, protocol: Benchmark) -> dict[str, Any]:
             f"{folder} holds a finished run of another configuration; remove it or give another --runs"
         )
     if not tested.is_file():
-        evaluate(folder, run.data, protocol=run.protocol, **protocol.options).write_report(tested.parent)
+        evaluate(folder, run.data, protocol=run.protocol, reading=run.reading, **protocol.options).write_report(
+            tested.parent
+        )
     trained = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     report = json.loads(tested.read_text(encoding="utf-8"))
     names = [figure.name for figure in run.method.figures if figure.name in report]

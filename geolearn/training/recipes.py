@@ -44,6 +44,14 @@ class Recipe:
             if getattr(self, name) < 1:
                 raise InvalidInputError(f"{name}: expected at least 1, got {getattr(self, name)}")
 
+    def at_resolution(self, resolution: int) -> "Recipe":
+        """The same recipe for inputs of so many cells or pixels a side; lengths in cells grow with them.
+
+        Raises:
+            InvalidInputError: the method's inputs have no resolution to choose.
+        """
+        raise InvalidInputError(f"resolution: the inputs of {self.method} have none to choose, got {resolution}")
+
 
 @dataclass(frozen=True)
 class GradientRecipe(Recipe):

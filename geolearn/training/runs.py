@@ -23,7 +23,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from geolearn.data import Batches, Collection, Packed, open_collection
+from geolearn.data import Batches, Collection, Packed, Reading, open_collection
 from geolearn.errors import CheckpointError, InvalidInputError
 from geolearn.models import save_model
 from geolearn.reports.environment import describe_environment
@@ -38,7 +38,7 @@ from geolearn.training.training_progress import TrainingProgress
 
 @dataclass(frozen=True)
 class Run:
-    """What to train, on what, how; the content of config.json."""
+    """What to train, on what, how; the content of config.json. `reading` is for folders of one's own."""
 
     model: str
     data: str
@@ -51,6 +51,7 @@ class Run:
     nodes: int = 1
     accelerator: str = "auto"
     precision: str = "32-true"
+    reading: Reading | None = None
 
     @property
     def method(self) -> Method:
@@ -58,7 +59,10 @@ class Run:
 
     def record(self) -> dict[str, Any]:
         """The content of config.json."""
-        return json.loads(json.dumps({"method": self.recipe.method, **dataclasses.asdict(self)}))
+        fields = dataclasses.asdict(self)
+        if self.reading is None:
+            del fields["reading"]
+        return json.loads(json.dumps({"method": self.recipe.method, **fields}))
 
 
 def make_run(
@@ -68,6 +72,7 @@ def make_run(
     *,
     epochs: int | None = None,
     changes: Mapping[str, str] | None = None,
+    resolution: int | None = None,
     **settings: Any,
 ) -> Run:
     """A `Run` from names; its recipe's name says what was changed.
@@ -75,8 +80,11 @@ def make_run(
     Args:
         epochs: train for this long instead of the recipe's number of epochs.
         changes: fields of the recipe by text, such as `{"learning_rate": "3e-4"}`, see `change_fields`.
+        resolution: cells or pixels a side instead of the recipe's, see `Recipe.at_resolution`.
     """
     chosen = find_recipe(model, recipe)
+    if resolution is not None:
+        chosen, recipe = chosen.at_resolution(resolution), f"{recipe} (resolution={resolution})"
     if changes:
         chosen = change_fields(chosen, changes)
         recipe = f"{recipe} ({', '.join(f'{name}={value}' for name, value in changes.items())})"
@@ -106,7 +114,7 @@ def train(
             f"devices * nodes: the batch of {run.recipe.batch_size} does not divide over {processes} devices"
         )
     checkpoint = _check(run, folder, resume)
-    data = data or open_collection(run.data, run.protocol, run.validation)
+    data = data or open_collection(run.data, run.protocol, run.validation, run.reading)
     split = method.load(data, "train", training=True)
     held_out = method.load(data, "val") if run.validation else None
     _claim(run, folder)
@@ -131,6 +139,8 @@ def train(
         "samples_per_second": len(split) * learner.epochs / seconds if checkpoint is None else None,
         "parameters": sum(p.numel() for p in net.parameters()),
     }
+    if warnings := data.warnings("train"):
+        result["warnings"] = warnings
     if trainer.is_global_zero:
         save_model(net, folder / "model.safetensors", **_notes(run, split))  # type: ignore[arg-type]
         write_json(folder / "result.json", result)
@@ -162,6 +172,7 @@ def _notes(run: Run, split: Packed) -> dict[str, Any]:
         "samples": len(split),
         "recipe": run.recipe_name,
         "seed": run.seed,
+        **({"reading": dataclasses.asdict(run.reading)} if run.reading else {}),
     }
 
 
@@ -188,7 +199,7 @@ def _check(run: Run, folder: Path, resume: bool) -> Path | None:
         config = run.record()
         # Where a run goes on may differ (other devices); what it is may not.
         where = ("devices", "nodes", "accelerator")
-        changed = [key for key in config if key not in where and before.get(key) != config[key]]
+        changed = [key for key in (*config, "reading") if key not in where and before.get(key) != config.get(key)]
         if changed:
             raise CheckpointError(
                 f"{folder} holds another run (different {', '.join(changed)}); give another output folder"

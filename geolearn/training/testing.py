@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from geolearn.data import Collection, Packed, open_collection
+from geolearn.data import Collection, Packed, Reading, open_collection
+from geolearn.data.folders.folder import is_path
 from geolearn.errors import InvalidInputError, unknown_name
 from geolearn.models import find_weights, load_model
 from geolearn.models.weights import PretrainedModel
@@ -92,6 +93,7 @@ def evaluate(
     *,
     split: str = "test",
     protocol: str | None = None,
+    reading: Reading | None = None,
     progress: bool = False,
     **options: Any,
 ) -> Tested:
@@ -102,6 +104,7 @@ def evaluate(
     Args:
         split: "test", "val" or "train", the last two as they were divided when the weights were trained.
         protocol: of the dataset; by default that of the training.
+        reading: how the files of a folder are read; by default as in the training, if that was on the same folder.
         options: of the method's `test`, such as `retrieval=True`.
 
     Raises:
@@ -113,13 +116,16 @@ def evaluate(
     held_out = record.get("validation", 0.1)  # 0: the weights learned from all of the training split
     protocol_read = protocol or record.get("protocol", "full")
     if isinstance(data, str):
-        data = open_collection(data, protocol_read, held_out or 0.1)
-    elif protocol is not None:
-        raise InvalidInputError("protocol: only datasets by name have protocols")
+        if reading is None and "reading" in record and _is_same(data, record["data"]):
+            reading = Reading(**record["reading"])
+        data = open_collection(data, protocol_read, held_out or 0.1, reading)
+    elif protocol is not None or reading is not None:
+        raise InvalidInputError("protocol, reading: only of datasets by name or path")
     split_read = "trainval" if split == "train" and not held_out else split
     if trained.classes:
         data = AlignedCollection(data, trained.classes, trained.name)
-    warnings = _seen(split, held_out) if record.get("data") == data.name else ()
+    seen = _seen(split, held_out) if _is_same(data.name, record.get("data", "")) else ()
+    warnings = (*seen, *data.warnings(split_read))
     outcome = method.test(trained.net, data, split_read, progress=progress, **options)
     found = {
         "model": record["model"],
@@ -135,6 +141,13 @@ def evaluate(
     if warnings:
         found["warnings"] = list(warnings)
     return Tested(trained, data, split_read, outcome, found, warnings)
+
+
+def _is_same(data: str, trained_on: str) -> bool:
+    """Whether two names or paths mean the same data."""
+    if data == trained_on:
+        return True
+    return is_path(data) and is_path(trained_on) and Path(data).resolve() == Path(trained_on).resolve()
 
 
 def _check_options(method: Method, options: dict[str, Any]) -> None:

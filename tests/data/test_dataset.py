@@ -103,8 +103,8 @@ def test_the_packed_split_is_the_samples(meshes, home):
     )
     with pytest.raises(InvalidInputError, match="the dataset holds meshes"):
         ShapeDataset("modelnet10").packed()
-    with pytest.raises(InvalidInputError, match="up to 32 cells"):
-        ShapeDataset("modelnet10", representation=Voxelize(33)).packed()
+    with pytest.raises(InvalidInputError, match="up to 128 cells"):
+        ShapeDataset("modelnet10", representation=Voxelize(129)).packed()
     with pytest.raises(InvalidInputError, match=r"needs a geolearn\.data\.Representation"):
         ShapeDataset("modelnet10", representation=lambda mesh: mesh.verts).packed()
 

@@ -134,6 +134,7 @@ def test_folders_that_cannot_be_learned_from(make, error, message, mine):
 
 
 def test_a_folder_is_opened_by_its_path_and_a_dataset_by_its_name(mine, tmp_path):
+    put(mine, "a", "x y x y")
     assert open_collection(str(mine)) == LabelledFolder(mine, 0.1)
     assert open_collection("modelnet10", "full", 0.2) == NamedCollection("modelnet10", "full", 0.2)
     with pytest.raises(DatasetError, match="no such folder"):

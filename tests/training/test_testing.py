@@ -49,7 +49,8 @@ def test_splits_are_those_of_the_training_and_seen_shapes_are_said(folder, monke
             asked.append((self.name, split))
             return super().packed(split, *arguments)
 
-    def named(name, protocol="full", validation=0.1):
+    def named(name, protocol="full", validation=0.1, reading=None):
+        assert reading is None
         made = box_collection()
         return Recorded(made.splits, f"boxes {protocol} {validation}", made.known)
 

@@ -3,6 +3,7 @@
 from geolearn.data.packed.batches import Batches
 from geolearn.data.packed.columns import pack, resize_columns, unpack
 from geolearn.data.packed.faces import FaceAugment, FaceBatch, PackedFaces
+from geolearn.data.packed.fine_grids import PackedFineVoxels
 from geolearn.data.packed.grids import PackedVoxels
 from geolearn.data.packed.pictures import PackedViews
 from geolearn.data.packed.samples import PackedSamples
@@ -16,6 +17,7 @@ __all__ = [
     "FaceBatch",
     "Packed",
     "PackedFaces",
+    "PackedFineVoxels",
     "PackedSamples",
     "PackedViews",
     "PackedVoxels",

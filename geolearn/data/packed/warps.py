@@ -136,8 +136,8 @@ def _source(size: int, shift: Tensor, scale: Tensor) -> Tensor:
     return (centred - shift[:, None]) / scale[:, None]
 
 
-def _gather_columns(columns: Tensor, warp: Warp) -> Tensor:
-    count, size, _ = columns.shape
+def source_columns(size: int, warp: Warp) -> Int[Tensor, "B N"]:
+    """Where in x, y each of N = R * R warped columns comes from, `x * R + y`; R * R for those from outside."""
     x = (_source(size, warp.shift[:, 0], warp.scale[:, 0]) * torch.where(warp.mirror, -1.0, 1.0)[:, None])[:, :, None]
     y = _source(size, warp.shift[:, 1], warp.scale[:, 1])[:, None, :]
     cos, sin = warp.angle_rad.cos()[:, None, None], warp.angle_rad.sin()[:, None, None]
@@ -145,22 +145,32 @@ def _gather_columns(columns: Tensor, warp: Warp) -> Tensor:
     row = (cos * x + sin * y + size / 2).floor_()
     column = (cos * y - sin * x + size / 2).floor_()
     inside = (row >= 0) & (row < size) & (column >= 0) & (column < size)
-    empty = size * size  # one more column, always empty, for everything outside
-    source = torch.where(inside, row * size + column, empty).long()
+    return torch.where(inside, row * size + column, size * size).long().flatten(1)
+
+
+def source_cells(size: int, warp: Warp) -> Int[Tensor, "B R"]:
+    """Which cell of its column each warped cell comes from; R for those from outside."""
+    source = (_source(size, warp.shift[:, 2], warp.scale[:, 2]) + size / 2).floor_()
+    return torch.where((source >= 0) & (source < size), source, size).long()
+
+
+def _gather_columns(columns: Tensor, warp: Warp) -> Tensor:
+    count, size, _ = columns.shape
+    # One more column, always empty, for everything outside.
     padded = torch.cat([columns.reshape(count, size * size), columns.new_zeros(count, 1)], dim=1)
-    return padded.gather(1, source.view(count, size * size)).view(count, size, size)
+    return padded.gather(1, source_columns(size, warp)).view(count, size, size)
 
 
 def _move_bits(columns: Tensor, warp: Warp) -> Tensor:
     count, size, _ = columns.shape
-    source = (_source(size, warp.shift[:, 2], warp.scale[:, 2]) + size / 2).floor_()
-    inside = (source >= 0) & (source < size)
+    source = source_cells(size, warp)
+    inside = source < size
     bit = torch.ones(size, dtype=torch.int32, device=columns.device) << torch.arange(
         size, dtype=torch.int32, device=columns.device
     )
     # goes_to[b, s]: the set of output cells that take input cell s. Sets of different s are disjoint, so + is "or".
     goes_to = columns.new_zeros(count, 32)
-    goes_to.scatter_add_(1, torch.where(inside, source, 0).long(), torch.where(inside, bit, 0))
+    goes_to.scatter_add_(1, torch.where(inside, source, 0), torch.where(inside, bit, 0))
     goes_to = goes_to.view(count, 4, 8)
     table = columns.new_zeros(count, 4, 1)
     for cell in range(8):  # table[b, p, n]: the output cells for value n of byte p

@@ -10,6 +10,7 @@ from geolearn.data.manifest import Manifest
 from geolearn.data.packed.columns import pack
 from geolearn.data.prepared.arrays import read_arrays, write_arrays
 from geolearn.data.prepared.index import Entry, Index, repeated_samples
+from geolearn.data.prepared.upright import turn_grids
 from geolearn.data.workers import Workers
 from geolearn.errors import DatasetError, GeolearnError, MissingDependencyError
 from geolearn.typing import Array, Bool, Int
@@ -93,11 +94,7 @@ def columns_path(root: Path, split: str) -> Path:
 
 def pack_z_up(values: Bool[Array, "N R R R"], up: str) -> Int[Array, "N R R"]:
     """Grids indexed [x, y, z] as packed columns, turned as `to_z_up` turns positions."""
-    if up == "y":
-        values = values.transpose(0, 1, 3, 2)[:, :, ::-1]
-    elif up == "x":
-        values = values.transpose(0, 3, 2, 1)[:, ::-1]
-    return pack(np.ascontiguousarray(values)).numpy()
+    return pack(turn_grids(values, up)).numpy()
 
 
 def grid_facts(columns: dict[str, Array], splits: dict[str, list[Entry]]) -> dict[str, Any]:

@@ -85,16 +85,17 @@ def check_counts(index: Index, manifest: Manifest) -> None:
 def repeated_samples(arrays: Mapping[str, Iterable[Array]], splits: dict[str, list[Entry]]) -> list[dict[str, object]]:
     """Which test samples equal training samples: `{"key", "equals": [...], "same_label": bool}` per test sample.
 
-    `same_label` is whether every training sample that is equal has the label of the test sample.
+    `same_label` is whether every training sample that is equal has the label of the test sample. A data
+    set without one of the two splits has none.
 
     Args:
         arrays: split name to the array of each of its samples, in the order of `splits`.
     """
     seen: dict[bytes, list[Entry]] = defaultdict(list)
-    for entry, array in zip(splits["train"], arrays["train"], strict=True):
+    for entry, array in zip(splits.get("train", ()), arrays.get("train", ()), strict=True):
         seen[hashlib.sha256(array.tobytes()).digest()].append(entry)
     repeats = []
-    for (key, label), array in zip(splits["test"], arrays["test"], strict=True):
+    for (key, label), array in zip(splits.get("test", ()), arrays.get("test", ()), strict=True):
         equal = seen.get(hashlib.sha256(array.tobytes()).digest(), [])
         if equal:
             same = all(other == label for _, other in equal)

@@ -11,6 +11,7 @@ import torch
 from geolearn.data.manifest import Manifest
 from geolearn.data.prepared.arrays import read_arrays, write_arrays
 from geolearn.data.prepared.index import Entry, Index
+from geolearn.data.prepared.upright import turn_positions
 from geolearn.data.workers import Workers
 from geolearn.errors import DatasetError
 from geolearn.ops.edge_labels import edges_in_face_order, face_labels_from_edges
@@ -96,14 +97,25 @@ def convert_mesh(task: MeshTask) -> tuple[int, int]:
         except DatasetError:
             pass  # damaged while it was written: convert it again
     mesh = load_mesh(task.source, attributes=False)
-    verts = to_z_up(mesh.verts, task.up).numpy()
-    arrays = {"verts": verts, "faces": mesh.faces.numpy().astype(np.int32)}
-    if mesh.face_labels is not None:
-        arrays["face_labels"] = mesh.face_labels.numpy().astype(np.int32)
+    arrays = _arrays_of(mesh, task.up)
     if task.labels is not None and task.read_labels is not None:
         arrays |= task.read_labels(task.labels, mesh)
     write_arrays(task.target, arrays)
-    return len(verts), len(mesh.faces)
+    return len(mesh.verts), len(mesh.faces)
+
+
+def mesh_arrays(path: Path, up: str, front: str) -> dict[str, Array]:
+    """The mesh of a file, upright, as it is kept."""
+    from geolearn.io import load_mesh
+
+    return _arrays_of(load_mesh(path, attributes=False), up, front)
+
+
+def _arrays_of(mesh: Mesh, up: str, front: str = "-y") -> dict[str, Array]:
+    arrays = {"verts": turn_positions(mesh.verts, up, front).numpy(), "faces": mesh.faces.numpy().astype(np.int32)}
+    if mesh.face_labels is not None:
+        arrays["face_labels"] = mesh.face_labels.numpy().astype(np.int32)
+    return arrays
 
 
 def convert_labelled_meshes(tasks: list[MeshTask], workers: Workers, manifest: Manifest) -> None:
@@ -146,11 +158,7 @@ def _edge_labels(path: Path, mesh: Mesh, num_labels: int) -> dict[str, Array]:
 
 def to_z_up(verts: Tensor, up: str) -> Tensor:
     """Rotate positions so that `up` becomes z; "none" and "z" leave them."""
-    if up == "y":
-        return torch.stack([verts[:, 0], -verts[:, 2], verts[:, 1]], dim=1)
-    if up == "x":
-        return torch.stack([-verts[:, 2], verts[:, 1], verts[:, 0]], dim=1)
-    return verts
+    return turn_positions(verts, up)
 
 
 def read_mesh(path: Path, name: str = "") -> Mesh:

@@ -95,6 +95,8 @@ class ReadViews:
 
 def _check_files(task: ShapeTask, views: int) -> None:
     folder = task.files[0].parent if task.files else Path(task.key)
+    if len(task.files) != views:
+        raise DatasetError(f"{task.key}: expected {views} views in {folder}, found {len(task.files)}")
     present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     missing = [path.name for path in task.files if path.name not in present]
     if len(missing) == len(task.files):

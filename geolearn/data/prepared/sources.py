@@ -29,14 +29,14 @@ from geolearn.errors import DatasetError, InvalidInputError
 from geolearn.structures import Mesh, VoxelGrid
 from geolearn.typing import Float, Int, Shaped, Tensor
 
-Kind = Literal["mesh", "voxels", "views"]
+Kind = Literal["mesh", "points", "voxels", "views"]
 
 
 class Source(ABC):
     """Shapes by key.
 
     Attributes:
-        kind: what `load` gives: a `Mesh`, a `VoxelGrid`, or pictures (V, C, H, W).
+        kind: what `load` gives: a `Mesh`, a `PointCloud`, a `VoxelGrid`, or pictures (V, C, H, W).
         worth_keeping: making something of a shape takes long enough to keep the result on disk.
     """
 
@@ -51,10 +51,11 @@ class Source(ABC):
         """The shapes as they are, without any representation.
 
         Raises:
-            InvalidInputError: meshes, which no network takes as they are.
+            InvalidInputError: meshes and points, which no network takes as they are.
         """
+        held = "point clouds" if self.kind == "points" else "meshes"
         raise InvalidInputError(
-            "representation: the dataset holds meshes; packed() needs one, such as Voxelize(32) or RenderViews()"
+            f"representation: the dataset holds {held}; packed() needs one, such as Voxelize(32) or RenderViews()"
         )
 
 

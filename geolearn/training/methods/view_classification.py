@@ -71,6 +71,10 @@ class ViewRecipe(ClassRecipe):
     head_rate: float = 1.0
     more: MoreShapes | None = None
 
+    def at_resolution(self, resolution: int) -> "ViewRecipe":
+        seen = {"image_size": resolution} if "image_size" in self.model else {}
+        return replace(self, size=resolution, model={**self.model, **seen})
+
 
 @METHODS.register("view_classification")
 class ViewClassification(Classification[ViewRecipe]):

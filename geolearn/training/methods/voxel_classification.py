@@ -8,13 +8,14 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from geolearn.data import PackedVoxels, VoxelAugment, Voxelize
-from geolearn.data.packed import augment_columns
+from geolearn.data import PackedFineVoxels, PackedVoxels, VoxelAugment, Voxelize, Warp
 from geolearn.errors import InvalidInputError
 from geolearn.training.method import METHODS
 from geolearn.training.methods.classification import Classification, ClassRecipe, Vote
 from geolearn.training.recipes import RECIPES
 from geolearn.typing import Tensor
+
+Grids = PackedVoxels | PackedFineVoxels
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,17 @@ class VoxelRecipe(ClassRecipe):
         if self.votes < 1:
             raise InvalidInputError(f"votes: expected at least 1, got {self.votes}")
 
+    def at_resolution(self, resolution: int) -> "VoxelRecipe":
+        share = resolution / self.resolution
+        return replace(
+            self,
+            resolution=resolution,
+            padding=round(share * self.padding),
+            augment=replace(self.augment, shift=round(share * self.augment.shift)),
+            vote_shift=round(share * self.vote_shift),
+            model={**self.model, "resolution": resolution},
+        )
+
 
 @METHODS.register("voxel_classification")
 class VoxelClassification(Classification[VoxelRecipe]):
@@ -54,7 +66,7 @@ class VoxelClassification(Classification[VoxelRecipe]):
     def representation(self) -> Voxelize:
         return Voxelize(self.recipe.resolution, padding=self.recipe.padding)
 
-    def votes(self, net: nn.Module, split: PackedVoxels) -> tuple[list[Vote], str]:
+    def votes(self, net: nn.Module, split: Grids) -> tuple[list[Vote], str]:
         recipe = self.recipe
         votes = list(voting_inputs(split, recipe.votes, recipe.vote_mirror, recipe.vote_shift, recipe.vote_scale))
         if len(votes) == 1:
@@ -68,7 +80,7 @@ class VoxelClassification(Classification[VoxelRecipe]):
         return votes, f"{len(votes)} votes over {', '.join(kind for kind, used in kinds.items() if used)}"
 
 
-def voting_inputs(voxels: PackedVoxels, votes: int, mirror: bool, shift: int = 0, scale: float = 0.0) -> Iterator[Vote]:
+def voting_inputs(voxels: Grids, votes: int, mirror: bool, shift: int = 0, scale: float = 0.0) -> Iterator[Vote]:
     """One function per vote, from a slice of samples to their grids as this vote sees them.
 
     Every turn is seen plain and, with `mirror`, mirrored; and each of these in its place, with `shift` moved by so many
@@ -81,18 +93,21 @@ def voting_inputs(voxels: PackedVoxels, votes: int, mirror: bool, shift: int = 0
         for step in range(votes):
             for x, y, size in places:
                 warp = (2 * math.pi * step / votes, mirrored, (float(x), float(y), 0.0), size)
-                yield lambda part, warp=warp: _warped(voxels.columns[part], *warp)
+                yield lambda part, warp=warp: _warped(voxels, part, *warp)
 
 
-def _warped(columns: Tensor, angle_rad: float, mirror: bool, shift: tuple[float, ...], scale: float) -> Tensor:
-    count = len(columns)
-    return augment_columns(
-        columns,
+def _warped(
+    voxels: Grids, part: slice, angle_rad: float, mirror: bool, shift: tuple[float, ...], scale: float
+) -> Tensor:
+    index = torch.arange(len(voxels))[part]
+    count = len(index)
+    warp = Warp(
         torch.full((count,), angle_rad),
         torch.full((count,), mirror),
         torch.tensor(shift).expand(count, 3),
         torch.full((count, 3), scale),
     )
+    return voxels.take(index, warp)
 
 
 RECIPES.add(

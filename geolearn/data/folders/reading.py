@@ -1,0 +1,36 @@
+"""How the files of a folder are read: what only their owner knows."""
+
+from dataclasses import dataclass
+
+from geolearn.data.prepared.upright import FRONTS, UPS
+from geolearn.errors import InvalidInputError
+
+# As most files of these formats stand.
+_Y_UP = (".obj", ".glb", ".gltf")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Attributes:
+    up: the axis of the files that points up: "x", "y", "z", or "auto": y in OBJ, GLB and glTF, else z.
+    front: where shapes face once z points up: "-y", "+y", "-x" or "+x".
+    skip_broken: leave out files that cannot be read, instead of refusing the folder.
+    """
+
+    up: str = "auto"
+    front: str = "-y"
+    skip_broken: bool = False
+
+    def __post_init__(self) -> None:
+        if self.up not in ("auto", *UPS):
+            raise InvalidInputError(f"up: expected auto, {', '.join(UPS)}, got {self.up!r}")
+        if self.front not in FRONTS:
+            raise InvalidInputError(f"front: expected {', '.join(FRONTS)}, got {self.front!r}")
+
+    def up_of(self, suffix: str) -> str:
+        """The up axis of a file with this ending, such as ".off".
+
+        >>> Reading().up_of(".glb"), Reading().up_of(".off"), Reading("y").up_of(".off")
+        ('y', 'z', 'y')
+        """
+        return self.up if self.up != "auto" else "y" if suffix in _Y_UP else "z"
