@@ -57,6 +57,7 @@ def find_masks(scene: Scene, pictures: list[Path], image_root: Path | None, mask
     Raises:
         FileNotFoundError: no such folder, or masks are missing; all are counted and the first ones named.
         InvalidInputError: a name in the scene leads outside.
+        MeshFormatError: one file would be the mask of two pictures.
     """
     if masks is not None:
         if not masks.is_dir():
@@ -95,6 +96,11 @@ def _all_found(scene: Scene, masks: list[Path | None], folder: Path) -> list[Pat
             f"{folder}: no masks for {len(missing)} of {len(masks)} pictures: {_shown(missing)}; expected names such "
             f"as {example + '.png'!a} or {PurePosixPath(example).stem + '.png'!a}"
         )
+    seen: dict[Path | None, str] = {}
+    for shot, mask in zip(scene.shots, masks, strict=True):
+        if seen.setdefault(mask, shot.image) != shot.image:
+            problem = f"{mask} would be the mask of {seen[mask]!r} and of {shot.image!r}"
+            raise damaged(str(folder), shot.place, problem, "Keep masks in the folders of their pictures")
     return masks
 
 

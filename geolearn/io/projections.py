@@ -20,7 +20,8 @@ def split_projection(P: Float[Array, "3 4"]) -> tuple[Float[Array, "3 3"], Float
     """
     P = np.asarray(P, dtype=np.float64)
     M = P[:, :3]
-    if not np.isfinite(P).all() or not abs(np.linalg.det(M)) > 1e-12 * np.abs(M).max() ** 3:
+    largest = np.abs(M).max(initial=0)
+    if not np.isfinite(P).all() or not largest > 0 or not abs(np.linalg.det(M / largest)) > 1e-12:
         raise InvalidInputError("P: expected a finite 3 x 4 projection whose left 3 x 3 part can be inverted")
     Q, U = np.linalg.qr(M[::-1].T)
     K, R = U.T[::-1, ::-1], Q.T[::-1]

@@ -76,8 +76,9 @@ def rigid(rotation: Array, translation: Array, source: str, place: str) -> Float
     """
     if not (np.isfinite(rotation).all() and np.isfinite(translation).all()):
         raise damaged(source, place, "some numbers of the pose are NaN or infinite")
-    error, determinant = np.abs(rotation @ rotation.T - np.eye(3)).max(), np.linalg.det(rotation)
-    if error > 1e-3 or determinant < 0:
+    with np.errstate(all="ignore"):
+        error, determinant = np.abs(rotation @ rotation.T - np.eye(3)).max(), np.linalg.det(rotation)
+    if not error <= 1e-3 or determinant < 0:
         problem = f"its 3 x 3 part is no rotation (R R^T off by {error:.3g}, determinant {determinant:.3g})"
         raise damaged(source, place, problem, "Remove scale and mirroring from the poses")
     pose = np.eye(4)
@@ -92,7 +93,8 @@ def from_camera_to_world(pose: Array, axes: tuple[float, float, float], source: 
         MeshFormatError: see `rigid`.
     """
     R = rigid(pose[:3, :3], pose[:3, 3], source, place)[:3, :3].T * np.array(axes)[:, None]
-    return rigid(R, -R @ pose[:3, 3], source, place)
+    with np.errstate(all="ignore"):
+        return rigid(R, -R @ pose[:3, 3], source, place)
 
 
 def intrinsics(fx: float, fy: float, cx: float, cy: float, skew: float = 0.0) -> Float[Array, "3 3"]:

@@ -82,7 +82,9 @@ class Lens:
         """How far, in pixels, the lens moves a point of a picture of this size from where K alone would have it."""
         columns, rows = np.meshgrid(np.linspace(0, width, 33), np.linspace(0, height, 33))
         pixels = np.stack([columns, rows], axis=-1)
-        return float(np.nan_to_num(np.abs(self._bent(pixels, self._reach(height, width)) - pixels), nan=np.inf).max())
+        with np.errstate(invalid="ignore"):
+            shift = np.abs(self._bent(pixels, self._reach(height, width)) - pixels)
+        return float(np.nan_to_num(shift, nan=np.inf).max())
 
     def _directions(self, pixels: Array) -> Array:
         """Of pixels of a picture without bend."""
@@ -101,7 +103,8 @@ class Lens:
         corners = np.array([[0.0, 0], [width, 0], [0, height], [width, height]])
         radii = np.linspace(0, np.hypot(*self._directions(corners).T).max(), 1025)[1:]
         bent = Lens(np.eye(3), self.bend, self.coefficients).project(np.stack([radii, 0 * radii], axis=-1))[..., 0]
-        grows = np.diff(bent, prepend=0.0) > 0  # also False for NaN
+        with np.errstate(invalid="ignore"):
+            grows = np.diff(bent, prepend=0.0) > 0  # also False for NaN
         return float(radii[-1] if grows.all() else radii[max(int(grows.argmin()) - 1, 0)])
 
 

@@ -147,6 +147,27 @@ def test_masks_that_are_missing_are_counted(tmp_path: Path) -> None:
         load_views(tmp_path, masks=tmp_path / "nowhere")
 
 
+def test_one_mask_for_two_pictures_is_refused(tmp_path: Path) -> None:
+    """cam0/0.png and cam1/0.png with masks in one folder: 0.png would be both of theirs."""
+    colmap_scene(tmp_path / "sparse/0", tmp_path / "images")
+    text = (tmp_path / "sparse/0/images.txt").read_text()
+    names = {"view0.png": "cam0/0.png", "view 1.png": "cam1/0.png", "view2.png": "cam1/1.png"}
+    for old, new in names.items():
+        (tmp_path / "images" / new).parent.mkdir(exist_ok=True)
+        (tmp_path / "images" / old).rename(tmp_path / "images" / new)
+        text = text.replace(old, new)
+    (tmp_path / "sparse/0/images.txt").write_text(text)
+    for n in range(2):
+        (tmp_path / "masks").mkdir(exist_ok=True)
+        Image.new("L", (60, 60), 255).save(tmp_path / f"masks/{n}.png")
+    with pytest.raises(MeshFormatError, match=r"0.png would be the mask of 'cam0/0.png' and of 'cam1/0.png'"):
+        load_views(tmp_path)
+    for name in names.values():
+        (tmp_path / "masks" / name).parent.mkdir(exist_ok=True)
+        Image.new("L", (60, 60), 255).save(tmp_path / "masks" / f"{name}.png")
+    assert bool(load_views(tmp_path).masks.all())
+
+
 @pytest.mark.parametrize("folder", ["images_2", "images_4"])
 def test_small_pictures_of_the_same_scene(tmp_path: Path, folder: str, caplog: pytest.LogCaptureFixture) -> None:
     """Pictures drawn at 2 or 4 times the scale of `folder`, averaged down; 958 = 4 x 239.5 is rounded."""
