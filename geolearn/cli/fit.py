@@ -1,20 +1,25 @@
 """`geolearn fit`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from geolearn.cli.output import say
+
+if TYPE_CHECKING:
+    from geolearn.structures import Views
 
 
 @dataclass(frozen=True)
 class Fit:
     """Fit a mesh to pictures with known cameras, freely or by a learned decoder.
 
-    Reads transforms.json (Blender, instant-ngp, nerfstudio) or a COLMAP text model; the pictures need an alpha channel,
-    masks, or a background of one colour. Writes mesh.glb, mesh.obj, mesh.ply, before_after.png, errors.png, loss.png,
+    Reads transforms.json (Blender, instant-ngp, nerfstudio), COLMAP models, cameras.npz (IDR, NeuS), Middlebury's
+    *_par.txt, poses_bounds.npy (LLFF), Metashape's XML, RealityCapture's CSV and Bundler's bundle.out; lens distortion
+    is undone. The pictures need an alpha channel, masks, or a background of one colour; --background cuts photographs
+    from a dark or bright one. Writes mesh.glb, mesh.obj, mesh.ply, before_after.png, errors.png, loss.png,
     turntable.gif, result.json with every figure and setting, and report.html, one file in which the mesh can be turned.
 
     Ctrl-C ends the fit with the best mesh so far and writes all of these; --resume goes on from there.
@@ -27,12 +32,14 @@ class Fit:
         geolearn fit scene/transforms.json -o out/
         geolearn fit scene/transforms.json -o out/ --hold-out 6
         geolearn fit scene/transforms.json -o out/ --resume
+        geolearn fit scene/ -o out/ --image-root scene/images_4 --masks scene/masks
+        geolearn fit dino/ -o out/ --background dark
         geolearn fit scene/transforms.json -o out/ --refine-cameras
         geolearn fit scene/transforms.json -o out/ --decoder voxelvae-chairs
     """
 
     scene: tyro.conf.Positional[Path]
-    """transforms.json, its folder, or the folder of a COLMAP text model."""
+    """A scene file, or the folder that holds it."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Folder for everything that is written."""
     images: Literal["auto", "none", "normals", "shading"] = "auto"
@@ -45,6 +52,12 @@ class Fit:
     """Weight of the pictures beside the outline."""
     refine_cameras: bool = False
     """The poses are uncertain by a few degrees: let them move with the fit."""
+    image_root: Path | None = None
+    """Folder to take the pictures from, such as scene/images_4, where the scene names others."""
+    masks: Path | None = None
+    """Folder with a mask for every picture: that of 0.jpg is 0.jpg.png or 0.png, white on the object."""
+    background: Literal["dark", "bright"] | None = None
+    """For photographs without masks: cut the object from this background, by a threshold that their rims give."""
     decoder: str | None = None
     """Run folder, file or name of the weights of a decoder to fit a code of, with outlines alone."""
     hold_out: int = 0
@@ -62,7 +75,6 @@ class Fit:
         from geolearn.errors import InvalidInputError
         from geolearn.fitting.report import figures
         from geolearn.fitting.run import CHECKPOINT, FitSettings, run_fit
-        from geolearn.io import load_views
         from geolearn.progress import progress_bar
         from geolearn.reports.page import markdown_table
 
@@ -84,7 +96,7 @@ class Fit:
             refine_cameras=self.refine_cameras,
             decoder=self.decoder,
         )
-        views = load_views(self.scene)
+        views = self._views()
         with progress_bar("fitting") as bar:
             record = run_fit(
                 views,
@@ -100,3 +112,23 @@ class Fit:
         say(("converged: " if record["converged"] else "NOT converged: ") + record["message"])
         say(f"report: {self.output / 'report.html'}")
         return 0 if record["steps"] == record["planned_steps"] else 130
+
+    def _views(self) -> "Views":
+        from geolearn.errors import InvalidInputError
+        from geolearn.io import load_views
+        from geolearn.ops import cut_from_background
+
+        views = load_views(self.scene, image_root=self.image_root, masks=self.masks)
+        if self.background is None:
+            if views.masks is None:
+                say("the pictures have no masks; --masks FOLDER takes them, --background dark or bright cuts them out")
+            return views
+        if views.masks is not None:
+            raise InvalidInputError(
+                f"--background: {self.scene} has masks (or alpha) already; leave --background away to use them"
+            )
+        masks, threshold = cut_from_background(views.images, self.background)
+        least, most = (float(share) for share in masks.mean((1, 2)).aminmax())
+        side = "above" if self.background == "dark" else "darker than white by"
+        say(f"masks: what is {side} {threshold:.3f}, {least:.0%} to {most:.0%} of a picture")
+        return replace(views, masks=masks)

@@ -37,11 +37,31 @@ _ZIP_ERRORS = (
 
 def read_npy(data: bytes, source: str) -> Grid:
     """The grid in a .npy file's bytes; `source` names it in errors."""
-    if not data.startswith(_MAGIC):
-        raise not_this_format(source, "npy (its first bytes are \\x93NUMPY)", data)
-    array = _parse_npy(data, source, "the header")
+    array = read_array(data, source)
     check_cube(array.shape, source, "the header")
     return Grid(to_values(array, source, "its values"))
+
+
+def read_array(data: bytes, source: str) -> Array:
+    """The array in a .npy file's bytes, of any shape; `source` names it in errors.
+
+    Raises:
+        MeshFormatError: not an array of plain numbers, or cut off.
+    """
+    if not data.startswith(_MAGIC):
+        raise not_this_format(source, "npy (its first bytes are \\x93NUMPY)", data)
+    return _parse_npy(data, source, "the header")
+
+
+def read_archive(data: bytes, source: str) -> dict[str, Array]:
+    """All arrays in a .npz file's bytes, by name; `source` names it in errors.
+
+    Raises:
+        MeshFormatError: not an archive of arrays of plain numbers, damaged, or larger unpacked than the file justifies.
+    """
+    archive = _opened(data, source)
+    check_size(sum(info.file_size for info in archive.infolist()), len(data), source, "the archive")
+    return {name.removesuffix(".npy"): _entry(archive, name, len(data), source) for name in archive.namelist()}
 
 
 def _parse_npy(data: bytes, source: str, place: str) -> Array:
@@ -76,12 +96,7 @@ def _parse_npy(data: bytes, source: str, place: str) -> Array:
 
 def read_npz(data: bytes, source: str) -> Grid:
     """The grid in a .npz file's bytes; `source` names it in errors."""
-    if not data.startswith(b"PK"):
-        raise not_this_format(source, "npz (a zip archive of arrays)", data)
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(data))
-    except _ZIP_ERRORS as error:
-        raise damaged(source, "the archive", f"cannot be opened ({error})") from None
+    archive = _opened(data, source)
     names = {name.removesuffix(".npy"): name for name in archive.namelist()}
     key = "values" if "values" in names or len(names) != 1 else next(iter(names))
     if key not in names:
@@ -101,6 +116,15 @@ def read_npz(data: bytes, source: str) -> Grid:
                 raise damaged(source, name, f"expected shape {shape}, got {entry.shape}")
             grid = grid._replace(**{name: entry if shape else float(entry)})
     return grid
+
+
+def _opened(data: bytes, source: str) -> zipfile.ZipFile:
+    if not data.startswith(b"PK"):
+        raise not_this_format(source, "npz (a zip archive of arrays)", data)
+    try:
+        return zipfile.ZipFile(io.BytesIO(data))
+    except _ZIP_ERRORS as error:
+        raise damaged(source, "the archive", f"cannot be opened ({error})") from None
 
 
 def _entry(archive: zipfile.ZipFile, name: str, file_bytes: int, source: str) -> Array:

@@ -6,8 +6,9 @@ from pathlib import Path
 import torch
 
 from geolearn.errors import InvalidInputError
-from geolearn.io.files import read_regular, write_whole
+from geolearn.io.files import write_whole
 from geolearn.io.transforms import read_transforms, write_transforms
+from geolearn.ops.lenses import UNBENT
 from geolearn.structures import Cameras
 from geolearn.typing import Float, PathLike, Tensor
 
@@ -22,7 +23,7 @@ def load_depth_camera(path: PathLike, image: str, height: int, width: int) -> Ca
     Raises:
         FileNotFoundError: no such file.
         MeshFormatError: see `geolearn.io.transforms.read_transforms`.
-        InvalidInputError: no frame names the picture, or the frame says another size.
+        InvalidInputError: no frame names the picture, or the frame says another size or a lens that bends.
 
     Example:
         >>> import tempfile
@@ -32,7 +33,7 @@ def load_depth_camera(path: PathLike, image: str, height: int, width: int) -> Ca
         ...     load_depth_camera(f"{folder}/transforms.json", "depth.png", 40, 40)
         Cameras(1 of 40 x 40 px)
     """
-    scene = read_transforms(read_regular(path), str(path))
+    scene = read_transforms(Path(path))
     chosen = [n for n, shot in enumerate(scene.shots) if Path(shot.image).name == Path(image).name]
     if len(scene.shots) == 1:
         chosen = [0]
@@ -48,7 +49,15 @@ def load_depth_camera(path: PathLike, image: str, height: int, width: int) -> Ca
             f"{path}: expected a depth map of {size[0]} x {size[1]} px, as the camera has, got {height} x {width}; "
             "scale the intrinsics (fl_x, fl_y, cx, cy, w, h) with the map"
         )
-    return scene.cameras(height, width)[chosen[0]]
+    shot = scene.shots[chosen[0]]
+    lens = shot.lens(height, width)
+    if lens.bend != "pinhole" and lens.largest_shift(height, width) >= UNBENT:
+        raise InvalidInputError(
+            f"{path}: expected a pinhole, got a lens that bends by up to {lens.largest_shift(height, width):.3g} px; "
+            "depth cannot be interpolated over edges: undistort the map where it is made"
+        )
+    pose = torch.from_numpy(shot.world_to_camera)[None]
+    return Cameras(torch.from_numpy(lens.K)[None], pose, height, width)
 
 
 def save_depth_camera(camera: Cameras, path: PathLike, image: str) -> None:

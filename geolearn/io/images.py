@@ -42,7 +42,7 @@ def read_header(path: Path) -> Header:
         FileNotFoundError: no such file.
         MeshFormatError: not a picture, or more than `MAX_PIXELS`.
     """
-    with _opened(path) as image:
+    with opened(path) as image:
         return Header(image.height, image.width, image.mode in _GREY)
 
 
@@ -55,7 +55,7 @@ def read_image(path: Path) -> Float[Array, "H W C"]:
         FileNotFoundError: no such file.
         MeshFormatError: not a picture, damaged, or more than `MAX_PIXELS`.
     """
-    with _opened(path) as image:
+    with opened(path) as image:
         image.load()
         if image.mode in _DEEP_GREY:
             return np.asarray(image, dtype=np.float32)[..., None].clip(0, 65535) / np.float32(65535)
@@ -92,7 +92,7 @@ def gif_bytes(frames: Float[Array, "N H W C"], seconds_per_frame: float) -> byte
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def opened(path: Path) -> Iterator[Any]:
     """The picture, its header read; damage met inside the block is reported with the path."""
     pillow = require("PIL.Image", extra="data")
     data = read_regular(path)

@@ -1,76 +1,64 @@
 """`transforms.json`, the scene file of NeRF's Blender data, instant-ngp and nerfstudio.
 
 Intrinsics are `fl_x, fl_y, cx, cy, w, h` in pixels or `camera_angle_x, camera_angle_y` in radians, for the file or for
-a frame, where the frame's win. `transform_matrix` is camera-to-world with the axes of OpenGL.
+a frame, where the frame's win. `transform_matrix` is camera-to-world with the axes of OpenGL. Distortion is OpenCV's:
+`k1, k2, k3, p1, p2`, with `"camera_model": "FULL_OPENCV"` also `k4, k5, k6`; fisheye `k1` to `k4`.
 """
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from geolearn.errors import InvalidInputError
 from geolearn.io.damage import damaged
-from geolearn.io.scenes import Scene, Shot
+from geolearn.io.files import read_regular
+from geolearn.io.scenes import OPENGL_AXES, Scene, SceneFormat, Shot, from_camera_to_world, intrinsics
+from geolearn.ops.lenses import Lens
 from geolearn.structures import Cameras
-from geolearn.structures.camera_conventions import from_opengl, to_opengl
-from geolearn.typing import Array, Tensor
+from geolearn.structures.camera_conventions import to_opengl
+from geolearn.typing import Array
 
-PINHOLES = ("PINHOLE", "SIMPLE_PINHOLE", "PERSPECTIVE", "SIMPLE_RADIAL", "RADIAL", "OPENCV", "FULL_OPENCV")
-_DISTORTION = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2")
-_UNDISTORT = (
-    "Cameras here are pinholes: undistort the pictures first, e.g. with `colmap image_undistorter` or OpenCV's "
-    "`cv2.undistort`, and take the new intrinsics"
-)
+_POLYNOMIALS = ("PINHOLE", "SIMPLE_PINHOLE", "PERSPECTIVE", "SIMPLE_RADIAL", "RADIAL", "OPENCV", "FULL_OPENCV")
+_FISHEYES = ("OPENCV_FISHEYE", "FISHEYE", "SIMPLE_RADIAL_FISHEYE", "RADIAL_FISHEYE")
+_COEFFICIENTS = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2")
+_OPTICS = ("fl_x", "fl_y", "cx", "cy", "camera_angle_x", "camera_angle_y", *_COEFFICIENTS)
 
 
-def read_transforms(data: bytes, source: str) -> Scene:
+def read_transforms(path: Path, image_root: Path | None = None) -> Scene:
     """Parse a `transforms.json`; no picture is opened.
 
     Raises:
-        MeshFormatError: not JSON, without frames, a frame without a picture, pose or focal length, or a camera with
-            lens distortion.
+        FileNotFoundError: no such file.
+        MeshFormatError: not JSON, without frames, a frame without a picture, pose or focal length, or a camera whose
+            pictures no pinhole could have taken.
     """
+    source = str(path)
     try:
-        document = json.loads(data)
+        document = json.loads(read_regular(path))
     except (ValueError, RecursionError) as error:
         raise damaged(source, "the whole file", f"not JSON ({error})") from error
     frames = document.get("frames") if isinstance(document, dict) else None
     if not isinstance(frames, list) or not frames:
         raise damaged(source, "frames", "expected a list of at least one frame", "Is this a transforms.json?")
-    shots, poses, optics = [], [], []
+    shots = []
     for number, frame in enumerate(frames):
         place = f"frames[{number}]"
         if not isinstance(frame, dict):
             raise damaged(source, place, f"expected an object, got {type(frame).__name__}")
-        settings = {key: value for key, value in document.items() if key != "frames"} | frame
-        _refuse_distortion(settings, source, place)
-        shots.append(_shot(settings, source, place))
-        poses.append(_pose(frame.get("transform_matrix"), source, f"{place}.transform_matrix"))
-        optics.append({key: _number(settings, key, source, place) for key in _OPTICS})
-        if all(optics[-1][key] is None for key in ("fl_x", "camera_angle_x")):
-            raise damaged(source, place, "no focal length", "Expected fl_x (pixels) or camera_angle_x (radians)")
-
-    def cameras(height: int, width: int) -> Cameras:
-        K = torch.stack([_intrinsics(values, height, width) for values in optics])
-        return from_opengl(np.stack(poses), K, height, width)
-
-    return Scene(source, tuple(shots), cameras)
+        shots.append(_shot({key: value for key, value in document.items() if key != "frames"} | frame, source, place))
+    return Scene(source, tuple(shots), (path.parent,))
 
 
-_OPTICS = ("fl_x", "fl_y", "cx", "cy", "camera_angle_x", "camera_angle_y")
-
-
-def _intrinsics(values: dict[str, float | None], height: int, width: int) -> Tensor:
-    fx, fy, cx, cy, angle_x, angle_y = (values[key] for key in _OPTICS)
-    if fx is None and angle_x is not None:
-        fx = width / 2 / math.tan(angle_x / 2)
-        if fy is None and angle_y is not None:
-            fy = height / 2 / math.tan(angle_y / 2)
-    cx, cy = width / 2 if cx is None else cx, height / 2 if cy is None else cy
-    return torch.tensor([[fx, 0, cx], [0, fx if fy is None else fy, cy], [0, 0, 1]])
+FORMAT = SceneFormat(
+    "transforms.json (NeRF's Blender data, nerfstudio, instant-ngp)",
+    "transforms.json",
+    ("transforms.json",),
+    lambda path: path.suffix.lower() == ".json",
+    read_transforms,
+)
 
 
 def _shot(settings: dict[str, Any], source: str, place: str) -> Shot:
@@ -79,8 +67,54 @@ def _shot(settings: dict[str, Any], source: str, place: str) -> Shot:
         raise damaged(source, f"{place}.file_path", f"expected the path of a picture, got {image!r}")
     if mask is not None and not isinstance(mask, str):
         raise damaged(source, f"{place}.mask_path", f"expected the path of a picture, got {mask!r}")
+    bend = _bend(settings, source, place)
+    pose = _pose(settings.get("transform_matrix"), source, f"{place}.transform_matrix")
+    optics = {key: _number(settings, key, source, place) for key in _OPTICS}
+    if optics["fl_x"] is None and optics["camera_angle_x"] is None:
+        raise damaged(source, place, "no focal length", "Expected fl_x (pixels) or camera_angle_x (radians)")
+    coefficients = {key: value for key in _COEFFICIENTS if (value := optics[key])}
     height, width = (_number(settings, key, source, place) for key in ("h", "w"))
-    return Shot(place, image, mask, None if height is None or width is None else (int(height), int(width)))
+    size = None if height is None or width is None else (int(height), int(width))
+    if size is not None and min(size) < 1:
+        raise damaged(source, place, f"expected a size of at least 1 pixel, got w={width}, h={height}")
+    return Shot(
+        place, image, mask, size, pose, lambda height, width: Lens(_K(optics, height, width), bend, coefficients)
+    )
+
+
+def _K(values: dict[str, float | None], height: int, width: int) -> Array:
+    fx, fy, cx, cy, angle_x, angle_y = (values[key] for key in _OPTICS[:6])
+    if fx is None:
+        fx = width / 2 / math.tan((angle_x or math.nan) / 2)
+        if fy is None and angle_y is not None:
+            fy = height / 2 / math.tan(angle_y / 2)
+    return intrinsics(fx, fx if fy is None else fy, width / 2 if cx is None else cx, height / 2 if cy is None else cy)
+
+
+def _bend(settings: dict[str, Any], source: str, place: str) -> str:
+    """What the coefficients of a frame mean."""
+    model = settings.get("camera_model", "OPENCV")
+    given = [key for key in _COEFFICIENTS if settings.get(key)]
+    if model in _FISHEYES or (model in _POLYNOMIALS and settings.get("is_fisheye")):
+        unknown = [key for key in given if key not in ("k1", "k2", "k3", "k4")]
+        if unknown:
+            raise damaged(source, place, f"a fisheye lens has no {', '.join(unknown)}", "Expected k1, k2, k3, k4")
+        return "fisheye"
+    if model not in _POLYNOMIALS:
+        known = ", ".join((*_POLYNOMIALS, *_FISHEYES))
+        raise damaged(
+            source, place, f"camera model {model!r}", f"Known are {known}; turn the pictures into one of these first"
+        )
+    if model != "FULL_OPENCV" and "k4" in given:
+        raise damaged(
+            source,
+            place,
+            f"k4={settings['k4']} of a lens that is no fisheye: nerfstudio multiplies by 1 + ... + k4 r^8, OpenCV "
+            "divides by 1 + k4 r^2 + ...",
+            'Say "camera_model": "FULL_OPENCV" if it is OpenCV\'s, "OPENCV_FISHEYE" if it is a fisheye; otherwise '
+            "undistort the pictures first",
+        )
+    return "brown" if given else "pinhole"
 
 
 def _number(settings: dict[str, Any], key: str, source: str, place: str) -> float | None:
@@ -108,21 +142,7 @@ def _pose(matrix: Any, source: str, place: str) -> Array:
         raise damaged(source, place, f"expected a 4 x 4 matrix of numbers ({error})") from error
     if pose.shape not in ((3, 4), (4, 4)) or not np.isfinite(pose).all():
         raise damaged(source, place, f"expected a 4 x 4 matrix of finite numbers, got shape {pose.shape}")
-    rotation = pose[:3, :3]
-    error = np.abs(rotation @ rotation.T - np.eye(3)).max()
-    if error > 1e-3 or np.linalg.det(rotation) < 0:
-        problem = f"its 3 x 3 part is no rotation (R R^T off by {error:.3g}, determinant {np.linalg.det(rotation):.3g})"
-        raise damaged(source, place, problem, "Remove scale and mirroring from the poses")
-    return pose[:3]
-
-
-def _refuse_distortion(settings: dict[str, Any], source: str, place: str) -> None:
-    bent = [f"{key}={settings[key]}" for key in _DISTORTION if settings.get(key)]
-    if bent:
-        raise damaged(source, place, f"the lens distorts ({', '.join(bent)})", _UNDISTORT)
-    model = settings.get("camera_model", "PINHOLE")
-    if model not in PINHOLES or settings.get("is_fisheye"):
-        raise damaged(source, place, f"camera model {'fisheye' if model in PINHOLES else model}", _UNDISTORT)
+    return from_camera_to_world(pose, OPENGL_AXES, source, place)
 
 
 def write_transforms(cameras: Cameras, images: list[str]) -> bytes:

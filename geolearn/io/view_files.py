@@ -1,49 +1,69 @@
 """Pictures with known cameras, in and out: `load_views` and `save_views`."""
 
+import logging
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from geolearn.errors import InvalidInputError
-from geolearn.io.colmap import read_colmap
 from geolearn.io.damage import damaged
-from geolearn.io.files import read_regular, write_whole
+from geolearn.io.files import write_whole
 from geolearn.io.images import Header, png_bytes, read_header, read_image
+from geolearn.io.mask_files import read_masks
+from geolearn.io.picture_names import find_masks, find_pictures
+from geolearn.io.scene_formats import read_scene
 from geolearn.io.scenes import Scene
-from geolearn.io.transforms import read_transforms, write_transforms
-from geolearn.structures import Views
+from geolearn.io.transforms import write_transforms
+from geolearn.ops.lenses import Lens, undistort
+from geolearn.structures import Cameras, Views
 from geolearn.typing import PathLike, Tensor
 
-_EXTENSIONS = ("", ".png", ".jpg", ".jpeg", ".PNG", ".JPG", ".JPEG", ".webp")  # Blender's scenes name pictures without
+logger = logging.getLogger(__name__)
+
+_LARGEST_FACTOR = 16  # by which pictures may be smaller or larger than their scene file says
 
 
-def load_views(path: PathLike, *, image_root: PathLike | None = None) -> Views:
+def load_views(path: PathLike, *, image_root: PathLike | None = None, masks: PathLike | None = None) -> Views:
     """Load pictures, masks and cameras of one object.
 
-    | `path` | read as |
-    | --- | --- |
-    | a `.json` file, or a folder with `transforms.json` | Blender (NeRF synthetic), instant-ngp or nerfstudio scene |
-    | a folder with `cameras.txt` and `images.txt`, itself or in `sparse/0` or `sparse` | COLMAP text model |
+    `path` is a scene file, or a folder that holds one; in a folder the first of these counts:
 
-    Pictures come in the order of the frames (COLMAP: of the names), all of one size. Colours are as in the files, not
-    multiplied by alpha. The world is left as it is.
+    | file | written by |
+    | --- | --- |
+    | `transforms.json`, any other `.json` by name | NeRF's Blender data, nerfstudio, instant-ngp |
+    | `cameras.bin` and `images.bin`, or `.txt`; also in `sparse/0`, `sparse`, `colmap/sparse/0` | COLMAP |
+    | `cameras_sphere.npz`, `cameras.npz`, `cameras_large.npz`, with pictures in `image`, masks in `mask` | IDR, NeuS |
+    | `*_par.txt` | Middlebury's multi-view data |
+    | `poses_bounds.npy`, with pictures in `images` | LLFF |
+    | `*.xml` | Metashape: Agisoft XML |
+    | `*.csv` | RealityCapture: internal/external camera parameters |
+    | `bundle.out`, with `list.txt` | Bundler |
+
+    Pictures come in the order of the file (COLMAP: of the names). Colours are as in the files, not multiplied by alpha.
+    The world is left as it is. Lens distortion is undone: the pictures are what a pinhole with the same K would have
+    taken, of the same size; a lens that moves nothing by 0.01 px is left alone. Pictures that are a whole number of
+    times smaller than the file says (`images_2`), or larger, get cameras of their size, and the log says so. Pictures
+    of several sizes are brought to the largest height and width of all, each camera with them.
 
     Args:
         path: a scene file or folder.
-        image_root: the folder that pictures and masks may come from, by default the folder of `transforms.json`, or
-            `images` beside the COLMAP model (or beside its `sparse`). Names in `transforms.json` stay relative to that
-            file; if they lead elsewhere ("../images/0.png"), `image_root` must allow it. COLMAP's names are relative
-            to `image_root`.
+        image_root: the folder that pictures and masks may come from, by default the folder of the scene file, or
+            `images` beside a COLMAP model (or beside its `sparse`). Names stay relative to the scene file where that
+            leads into `image_root`; otherwise they are looked for in `image_root`, if need be without their first
+            folders and with another extension, so that `image_root="scene/images_4"` takes the small pictures.
+        masks: the folder with a mask for every picture: that of `0.jpg` is `0.jpg.png` or `0.png`.
 
     Returns:
-        Views with RGB images, or with one channel if all are grey; with masks from `mask_path` or else from alpha,
-        where any picture has one (1 where a picture has none), otherwise without masks.
+        Views with RGB images, or with one channel if all are grey. Masks are those of the folder `masks`; else what the
+        scene names (`mask_path`, `mask`), or a folder `masks` in or beside `images`; else alpha, where any picture has
+        it (1 where a picture has none); otherwise there are none. Labels 0 and 1 are read as masks.
 
     Raises:
-        FileNotFoundError: no scene at `path`, or pictures are missing; all are counted and the first ones named.
-        MeshFormatError: a damaged scene file or picture, lens distortion, pictures of different sizes, or a size other
-            than the scene file says; the message names file and place.
-        InvalidInputError: a picture outside `image_root`.
+        FileNotFoundError: no scene at `path`, or pictures or masks are missing; all are counted, the first ones named.
+        MeshFormatError: a damaged scene file or picture, a lens that no pinhole could replace, or a picture of other
+            proportions than the scene file says; the message names file and place.
+        InvalidInputError: a picture outside `image_root`, or several scene files of one kind in the folder.
         MissingDependencyError: Pillow is not installed (extra `data`).
 
     >>> import tempfile
@@ -54,20 +74,20 @@ def load_views(path: PathLike, *, image_root: PathLike | None = None) -> Views:
     ...     load_views(folder)
     Views(2 images of (3, 4, 6))
     """
-    path = Path(path)
-    scene_file = path / "transforms.json" if path.is_dir() else path
-    if scene_file.suffix.lower() == ".json" and (scene_file.exists() or not path.is_dir()):
-        scene = read_transforms(read_regular(scene_file), str(scene_file))
-        base, root = scene_file.parent, Path(image_root or scene_file.parent)
-    else:
-        model = _colmap_folder(path)
-        scene = read_colmap(read_regular(model / "cameras.txt"), read_regular(model / "images.txt"), str(model))
-        base = root = Path(image_root) if image_root is not None else _image_folder(path, model)
-    images = [file for file in _found(scene, [shot.image for shot in scene.shots], base, root) if file is not None]
-    masks = _found(scene, [shot.mask for shot in scene.shots], base, root)
-    header = _common_header(scene, images)
-    pixels, alphas = _decoded(images, masks, header)
-    return Views(pixels, scene.cameras(header.height, header.width), alphas)
+    root = None if image_root is None else Path(image_root)
+    scene = read_scene(Path(path), root)
+    images = find_pictures(scene, root)
+    mask_files = find_masks(scene, images, root, None if masks is None else Path(masks))
+    headers = [read_header(file) for file in images]  # before any picture is decoded
+    lenses = _lenses(scene, images, headers)
+    size = max(header.height for header in headers), max(header.width for header in headers)
+    if len({(header.height, header.width) for header in headers}) > 1:
+        logger.warning("%s: pictures of several sizes are brought to %d x %d px", scene.source, size[1], size[0])
+    pixels, alphas = _decoded(images, mask_files, headers, lenses, size)
+    lenses = [lens.scaled(size[1] / h.width, size[0] / h.height) for lens, h in zip(lenses, headers, strict=True)]
+    K = torch.from_numpy(np.stack([lens.K for lens in lenses])).float()
+    poses = torch.from_numpy(np.stack([shot.world_to_camera for shot in scene.shots])).float()
+    return Views(pixels, Cameras(K, poses, *size), alphas)
 
 
 def save_views(views: Views, folder: PathLike) -> None:
@@ -106,110 +126,82 @@ def save_views(views: Views, folder: PathLike) -> None:
     write_whole(folder / "transforms.json", document)  # last: a scene file whose pictures are all there
 
 
-def _colmap_folder(path: Path) -> Path:
-    """The folder with the text model in or below `path`."""
-    candidates = [path, path / "sparse" / "0", path / "sparse"]
-    for folder in candidates:
-        if (folder / "cameras.txt").is_file() and (folder / "images.txt").is_file():
-            return folder
-    for folder in candidates:
-        if (folder / "cameras.bin").is_file():
-            raise damaged(
-                str(folder),
-                "cameras.bin",
-                "a binary COLMAP model",
-                "Convert it: `colmap model_converter --output_type TXT`",
-            )
-    others = sorted(file.name for file in path.glob("transforms*.json")) if path.is_dir() else []
-    hint = f"; pass one of its scene files: {', '.join(others)}" if others else ""
-    raise FileNotFoundError(f"{path}: no transforms.json and no COLMAP text model (cameras.txt and images.txt){hint}")
+def _lenses(scene: Scene, files: list[Path], headers: list[Header]) -> list[Lens]:
+    """The lens of every picture, in its own pixels."""
+    lenses, scaled = [], []
+    for shot, file, header in zip(scene.shots, files, headers, strict=True):
+        height, width = shot.size or (header.height, header.width)
+        lens = shot.lens(height, width)
+        if (height, width) != (header.height, header.width):
+            if not _is_scaled((header.height, header.width), (height, width)):
+                raise damaged(
+                    scene.source,
+                    shot.place,
+                    f"{file} is {header.width} x {header.height} px, but {width} x {height} in the scene file",
+                    f"Scale the pictures by a whole number up to {_LARGEST_FACTOR}, or the intrinsics with their "
+                    "size, so that they agree; what was cropped needs a principal point of its own",
+                )
+            lens = lens.scaled(header.width / width, header.height / height)
+            scaled.append(f"{file.name} ({header.width} x {header.height} px, not {width} x {height})")
+        lenses.append(lens)
+    if scaled:
+        logger.warning(
+            "%s: %d of %d pictures are not of the size that it says, such as %s: their cameras are scaled",
+            scene.source,
+            len(scaled),
+            len(files),
+            scaled[0],
+        )
+    return lenses
 
 
-def _image_folder(path: Path, model: Path) -> Path:
-    """Where COLMAP projects keep pictures: beside the model, or beside the `sparse` that holds it."""
-    parents = [path, model, model.parent, model.parent.parent]
-    for parent in parents:
-        if (parent / "images").is_dir():
-            return parent / "images"
-    raise FileNotFoundError(
-        f"{model}: found no folder `images` beside the model; pass image_root=... with the pictures"
+def _is_scaled(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether one is a whole number of times the other; where a side does not divide, it may have been rounded."""
+    small, large = sorted((size, other))
+    return any(
+        max(abs(s * factor - b) for s, b in zip(small, large, strict=True)) < factor
+        for factor in range(1, _LARGEST_FACTOR + 1)
     )
 
 
-def _found(scene: Scene, names: list[str | None], base: Path, root: Path) -> list[Path | None]:
-    """The files by these names; all that are missing are reported at once."""
-    files = []
-    for shot, name in zip(scene.shots, names, strict=True):
-        file, inside = (None, True) if name is None else _file(base, name, root.resolve())
-        if not inside:
-            raise InvalidInputError(
-                f"{scene.source}: {shot.place}: {name!r} leads outside {root}. If you trust this file, pass "
-                "image_root=... with a folder that holds all pictures"
-            )
-        files.append(file)
-    missing = [ascii(name) for name, file in zip(names, files, strict=True) if name is not None and file is None]
-    if missing:
-        named = ", ".join(missing[:10]) + (", ..." if len(missing) > 10 else "")
-        raise FileNotFoundError(f"{scene.source}: {len(missing)} of {len(names)} pictures are not in {base}: {named}")
-    return files
-
-
-def _file(base: Path, name: str, root: Path) -> tuple[Path | None, bool]:
-    """`(file, whether it is inside root)`; links are followed, and nothing outside is looked at."""
-    for extension in _EXTENSIONS:
-        file = base / (name + extension)
-        try:
-            if not file.resolve().is_relative_to(root):
-                return None, False
-            if file.is_file():
-                return file, True
-        except (OSError, ValueError):  # a name that no file can have: too long, or with a null character
-            return None, True
-    return None, True
-
-
-def _common_header(scene: Scene, files: list[Path]) -> Header:
-    """The size of all pictures, and whether all are grey, from their headers: before any of them is decoded."""
-    headers = [read_header(file) for file in files]
-    first = headers[0]
-    for shot, file, header in zip(scene.shots, files, headers, strict=True):
-        size = (header.height, header.width)
-        if shot.size not in (None, size):
-            raise damaged(
-                scene.source,
-                shot.place,
-                f"{file} is {header.width} x {header.height} px, but {shot.size[1]} x {shot.size[0]} in the scene file",
-                "Scale the pictures, or the intrinsics with their size, so that they agree",
-            )
-        if size != (first.height, first.width):
-            raise damaged(
-                scene.source,
-                shot.place,
-                f"{file} is {header.width} x {header.height} px, {files[0]} is {first.width} x {first.height}",
-                "Views share one size: load groups of equal size on their own, or crop the pictures",
-            )
-    return Header(first.height, first.width, all(header.grey for header in headers))
-
-
-def _decoded(files: list[Path], masks: list[Path | None], header: Header) -> tuple[Tensor, Tensor | None]:
-    """Images (N, C, H, W) and masks (N, H, W), or None if no picture has one."""
-    images = torch.empty(len(files), 1 if header.grey else 3, header.height, header.width)
-    alphas = torch.ones(len(files), header.height, header.width)
+def _decoded(
+    files: list[Path],
+    mask_files: list[Path | None],
+    headers: list[Header],
+    lenses: list[Lens],
+    size: tuple[int, int],
+) -> tuple[Tensor, Tensor | None]:
+    """Images (N, C, H, W) and masks (N, H, W), or None if no picture has one, without the bend of the lenses."""
+    channels = 1 if all(header.grey for header in headers) else 3
+    images, alphas = torch.empty(len(files), channels, *size), torch.ones(len(files), *size)
     masked = False
-    for number, (file, mask) in enumerate(zip(files, masks, strict=True)):
+    masks = read_masks(mask_files)
+    for number, (file, mask, lens) in enumerate(zip(files, masks, lenses, strict=True)):
         colour, alpha = _layers(file)
-        images[number] = colour
         if mask is not None:
-            alpha = _layers(mask)[0].mean(0)
-            if alpha.shape != alphas[number].shape:
-                problem = (
-                    f"{tuple(alpha.shape)} (height, width) is not the size of {file}, {tuple(alphas[number].shape)}"
-                )
-                raise damaged(str(mask), "the picture", problem, "Masks lie pixel on pixel over the pictures")
+            alpha = _fitted(mask, colour.shape[-2:], mask_files[number] or file, file)
+        layers = [colour.expand(channels, -1, -1)] if alpha is None else [colour.expand(channels, -1, -1), alpha[None]]
+        layers = _resized(undistort(torch.cat(layers), lens), size)
+        images[number] = layers[:channels]
         if alpha is not None:
-            alphas[number] = alpha
+            alphas[number] = layers[channels]
             masked = True
     return images, alphas if masked else None
+
+
+def _fitted(mask: Tensor, size: torch.Size, file: Path, picture: Path) -> Tensor:
+    """A mask at the size of its picture, of which it may be a whole number of times the size."""
+    if not _is_scaled((mask.shape[0], mask.shape[1]), (size[0], size[1])):
+        problem = f"{tuple(mask.shape)} (height, width) is not the size of {picture}, {tuple(size)}"
+        raise damaged(str(file), "the picture", problem, "Masks lie pixel on pixel over the pictures")
+    return _resized(mask[None], (size[0], size[1]))[0]
+
+
+def _resized(layers: Tensor, size: tuple[int, int]) -> Tensor:
+    """Averaged over larger pixels, interpolated between smaller ones; the outer edges stay where they are."""
+    if tuple(layers.shape[1:]) == size:
+        return layers
+    return torch.nn.functional.interpolate(layers[None], size, mode="bilinear", antialias=True)[0].clamp(0, 1)
 
 
 def _layers(file: Path) -> tuple[Tensor, Tensor | None]:

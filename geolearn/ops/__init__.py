@@ -1,5 +1,6 @@
 """Pure functions on tensors and records. Numba is imported when a kernel first runs, not here."""
 
+from geolearn.ops.backgrounds import cut_from_background
 from geolearn.ops.curvature_features import curvature_features
 from geolearn.ops.depth_observation import observe_depth, observe_scan
 from geolearn.ops.distances import ClosestPoints, closest_points, contains, signed_distance, winding_number
@@ -32,6 +33,7 @@ __all__ = [
     "closest_points",
     "contains",
     "curvature_features",
+    "cut_from_background",
     "damp_flow",
     "deform_by_lattice",
     "face_adjacency",

@@ -215,7 +215,7 @@ def from_colmap(
         )
     K = [_colmap_intrinsics(name, row) for name, row in zip(models, params, strict=True)]
     return Cameras(
-        torch.stack(K) if K else torch.zeros(0, 3, 3), _rigid(_rotation_from_quaternion(qvec), tvec), height, width
+        torch.stack(K) if K else torch.zeros(0, 3, 3), _rigid(rotation_from_quaternion(qvec), tvec), height, width
     )
 
 
@@ -287,7 +287,15 @@ def _colmap_intrinsics(model: str, params: Sequence[float] | Tensor) -> Tensor:
     return torch.stack([fx, zero, named["cx"], zero, fy, named["cy"], zero, zero, one]).reshape(3, 3)
 
 
-def _rotation_from_quaternion(qvec: Tensor) -> Tensor:
+def rotation_from_quaternion(qvec: Float[Tensor, "N 4"]) -> Float[Tensor, "N 3 3"]:
+    """Rotation matrices of quaternions (w, x, y, z).
+
+    Raises:
+        InvalidInputError: a quaternion of length 0.
+
+    >>> rotation_from_quaternion(torch.tensor([[0.0, 2.0, 0.0, 0.0]]))[0].tolist()  # half a turn about x
+    [[1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, -1.0]]
+    """
     length = qvec.norm(dim=1, keepdim=True)
     if len(qvec) and float(length.detach().min()) == 0:
         raise InvalidInputError("qvec: expected quaternions of length > 0, got (0, 0, 0, 0)")

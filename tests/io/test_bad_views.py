@@ -19,6 +19,7 @@ from view_scenes import (
 
 from geolearn.errors import GeolearnError, InvalidInputError, MeshFormatError
 from geolearn.io import load_views
+from geolearn.io.scene_formats import FORMATS
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -39,14 +40,18 @@ def test_pictures_missing_are_all_counted(tmp_path: Path) -> None:
 def test_no_scene(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no such file"):
         load_views(tmp_path / "transforms.json")
-    with pytest.raises(FileNotFoundError, match=r"no transforms.json and no COLMAP text model"):
+    with pytest.raises(FileNotFoundError, match=r"no scene in this folder. Expected one of: ") as raised:
         load_views(tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"no transforms.json and no COLMAP text model"):
+    for kind in FORMATS:
+        assert kind.name in str(raised.value)
+        assert kind.files in str(raised.value)
+    with pytest.raises(FileNotFoundError, match="no such file; its folder exists"):
         load_views(tmp_path / "nowhere")
-    (tmp_path / "cameras.bin").touch()
-    with pytest.raises(MeshFormatError, match="colmap model_converter --output_type TXT"):
-        load_views(tmp_path)
-    (tmp_path / "cameras.bin").unlink()
+    (tmp_path / "points.ply").write_bytes(b"ply\n")
+    with pytest.raises(
+        MeshFormatError, match=r"none of the scenes that are read here; the content looks like PLY.*COLMAP"
+    ):
+        load_views(tmp_path / "points.ply")
     (tmp_path / "transforms_train.json").touch()
     with pytest.raises(FileNotFoundError, match=r"pass one of its scene files: transforms_train.json"):
         load_views(tmp_path)
@@ -78,10 +83,11 @@ def test_colmap_names_stay_inside(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"k1": 0.1}, r"frames\[0\]: the lens distorts \(k1=0.1\).*undistort"),
-        ({"camera_model": "OPENCV_FISHEYE"}, r"camera model OPENCV_FISHEYE.*undistort"),
-        ({"camera_model": "EQUIRECTANGULAR"}, r"camera model EQUIRECTANGULAR"),
-        ({"is_fisheye": True}, "camera model fisheye"),
+        ({"k1": "wide"}, r"frames\[0\], k1: expected a finite number, got 'wide'"),
+        ({"k4": 0.1}, r"frames\[0\]: k4=0.1 of a lens that is no fisheye: nerfstudio .*FULL_OPENCV.*undistort"),
+        ({"camera_model": "EQUIRECTANGULAR"}, r"frames\[0\]: camera model 'EQUIRECTANGULAR'. Known are PINHOLE, "),
+        ({"is_fisheye": True, "p1": 0.1}, "a fisheye lens has no p1. Expected k1, k2, k3, k4"),
+        ({"w": 0}, r"frames\[0\]: expected a size of at least 1 pixel, got w=0.0"),
         ({"fl_x": None}, r"frames\[0\]: no focal length. Expected fl_x"),
         ({"fl_x": -3}, r"frames\[0\], fl_x: expected a number between 0 and inf, got -3"),
         ({"fl_x": "wide"}, r"frames\[0\], fl_x: expected a finite number, got 'wide'"),
@@ -114,12 +120,9 @@ def test_bad_json(tmp_path: Path, data: bytes) -> None:
 
 
 def test_sizes_that_differ_are_named(tmp_path: Path) -> None:
-    document = nerfstudio_scene(tmp_path)
+    nerfstudio_scene(tmp_path)
     Image.fromarray(np.zeros((50, 60), dtype=np.uint8)).save(tmp_path / "images/2.png")
-    for key in ("w", "h"):
-        del document[key]
-    write_json(tmp_path / "transforms.json", document)
-    with pytest.raises(MeshFormatError, match=r"frames\[2\]: .*2.png is 60 x 50 px, .*0.png is 60 x 60"):
+    with pytest.raises(MeshFormatError, match=r"frames\[2\]: .*2.png is 60 x 50 px, but 60 x 60 in the scene file"):
         load_views(tmp_path)
     nerfstudio_scene(tmp_path)
     Image.fromarray(np.zeros((50, 60), dtype=np.uint8)).save(tmp_path / "images/1.mask.png")
@@ -133,27 +136,27 @@ def test_sizes_that_differ_are_named(tmp_path: Path) -> None:
         (
             "cameras.txt",
             "7 SIMPLE_PINHOLE",
-            "7 OPENCV_FISHEYE",
-            r"cameras.txt: line 3: unknown camera model .*pinholes",
+            "7 OPENCV_FISHEY",
+            r"cameras.txt: line 3: unknown camera model 'OPENCV_FISHEY'. Did you mean 'OPENCV_FISHEYE'",
         ),
         (
             "cameras.txt",
             "7 SIMPLE_PINHOLE",
             "7 SIMPLE_RADIAL",
-            r"line 3: params of SIMPLE_RADIAL: expected shape \(4\)",
+            r"line 3: SIMPLE_RADIAL has 4 parameters \(f, cx, cy, k1\), got 3",
         ),
         (
             "cameras.txt",
             " 75 31.5 27.5",
             " 75 31.5 27.5 0.2",
-            r"line 3: params of SIMPLE_PINHOLE: expected shape \(3\)",
+            r"line 3: SIMPLE_PINHOLE has 3 parameters \(f, cx, cy\), got 4",
         ),
         ("cameras.txt", "2 PINHOLE", "7 PINHOLE", "line 4: camera 7 is defined twice"),
         ("cameras.txt", "2 PINHOLE", "3 PINHOLE", r"images.txt: line 3: camera 2 is not in cameras.txt"),
         ("cameras.txt", "PINHOLE 60 60", "PINHOLE 60 x", "line 3: expected numbers"),
         ("cameras.txt", "PINHOLE 60 60", "PINHOLE 60 0.5", "line 3: expected a size in whole pixels, got 60 x 0.5"),
         ("cameras.txt", "PINHOLE 60 60", "PINHOLE 60 61", r"line 7: .*view 1.png is 60 x 60 px, but 60 x 61"),
-        ("cameras.txt", " 75 31.5 27.5", " -75 31.5 27.5", "line 3: K: expected focal lengths > 0"),
+        ("cameras.txt", " 75 31.5 27.5", " -75 31.5 27.5", "line 3: expected focal lengths > 0, got -75"),
         ("images.txt", "10.5 20.5 -1 30.25", "10.5 20.5 30.25", "line 4: expected the image's points, triples"),
         ("images.txt", " 7 view0.png", " view0.png", r"line 5: expected 10 values .*got 9"),
         ("images.txt", "0 0 0.0 -0.2", "0 nan 0.0 -0.2", "line 5: some numbers are NaN"),

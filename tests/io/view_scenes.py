@@ -46,6 +46,37 @@ def assert_blobs(views: Views, image: int = 0) -> None:
     assert np.abs(blobs(pixels + 0.5, *drawn.shape).astype(int) - drawn).max() > 20
 
 
+def assert_markers(views: Views, image: int = 0, within: float = 0.12) -> None:
+    """Where the loaded camera projects the points, the picture has blobs: their centres of mass, in pixels."""
+    picture = views.images[image, 0].numpy()
+    for u, v in views.cameras[image].project(torch.tensor(POINTS, dtype=torch.float32))[0][0].numpy():
+        left, top = int(u) - 5, int(v) - 5
+        window = picture[top : top + 11, left : left + 11]
+        assert window.shape == (11, 11), "a marker at the rim"
+        y, x = np.mgrid[top : top + 11, left : left + 11] + 0.5
+        weight = np.clip(window - 0.02, 0, None)
+        assert weight.sum() > 1
+        found = (weight * x).sum() / weight.sum(), (weight * y).sum() / weight.sum()
+        assert np.hypot(found[0] - u, found[1] - v) < within
+
+
+def opencv_poses(count: int = 3) -> np.ndarray:
+    """The same as world-to-camera (N, 4, 4) with the axes of OpenCV."""
+    return np.diag([1.0, -1, -1, 1]) @ np.linalg.inv(opengl_poses(count))
+
+
+def directions(pose: np.ndarray) -> np.ndarray:
+    """(X / Z, Y / Z) of the points before a camera."""
+    local = POINTS @ pose[:3, :3].T + pose[:3, 3]
+    return local[:, :2] / local[:, 2:]
+
+
+def draw(path: Path, pixels: np.ndarray, height: int, width: int) -> None:
+    """A picture with blobs at `pixels`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(blobs(pixels, height, width)).save(path)
+
+
 def opengl_pixels(pose: np.ndarray, fx: float, fy: float, cx: float, cy: float) -> np.ndarray:
     local = (np.linalg.inv(pose) @ np.c_[POINTS, np.ones(len(POINTS))].T).T
     return np.c_[cx + fx * local[:, 0] / -local[:, 2], cy - fy * local[:, 1] / -local[:, 2]]
