@@ -55,3 +55,7 @@ class List:
 
         print(markdown_table(list_datasets(root=self.root)), end="")
         return 0
+
+
+DESCRIPTION = "Prepare datasets, and list them."
+Data = Annotated[Prepare, tyro.conf.subcommand("prepare")] | Annotated[List, tyro.conf.subcommand("list")]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from geolearn.errors import DatasetError, unknown_name
+from geolearn.plugins import plugin_folders
 
 KINDS = ("mesh", "voxels", "views", "generated")
 UP_AXES = ("x", "y", "z", "none")
@@ -138,9 +139,28 @@ def datasets_folder() -> Path:
     raise DatasetError(f"no datasets folder beside {package}: the installation is incomplete, install geolearn again")
 
 
+def dataset_folders() -> list[Path]:
+    """Where manifests are looked for: geolearn's own, then those that other packages bring along."""
+    return [datasets_folder(), *plugin_folders()]
+
+
+def manifest_files() -> dict[str, Path]:
+    """Dataset to its manifest, sorted by name.
+
+    Raises:
+        DatasetError: two datasets of one name.
+    """
+    found: dict[str, Path] = {}
+    for path in (path for folder in dataset_folders() for path in folder.glob("*/manifest.toml")):
+        if path.parent.name in found:
+            raise DatasetError(f"two datasets have one name: {found[path.parent.name].parent} and {path.parent}")
+        found[path.parent.name] = path
+    return dict(sorted(found.items()))
+
+
 def dataset_names() -> list[str]:
     """All datasets with a manifest, sorted."""
-    return sorted(path.parent.name for path in datasets_folder().glob("*/manifest.toml"))
+    return list(manifest_files())
 
 
 def load_manifest(name: str) -> Manifest:
@@ -150,9 +170,10 @@ def load_manifest(name: str) -> Manifest:
         UnknownNameError: no such dataset; suggests the nearest.
         DatasetError: the manifest is damaged.
     """
-    if name not in dataset_names():
-        raise unknown_name("dataset", name, dataset_names())
-    path = datasets_folder() / name / "manifest.toml"
+    files = manifest_files()
+    if name not in files:
+        raise unknown_name("dataset", name, files)
+    path = files[name]
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         manifest = _from_table(table, path.parent)

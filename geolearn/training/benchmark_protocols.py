@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from geolearn.data.manifest import datasets_folder, load_manifest
+from geolearn.data.manifest import dataset_folders, load_manifest
 from geolearn.errors import DatasetError, unknown_name
 
 
@@ -70,7 +70,7 @@ def load_benchmark(name: str) -> Benchmark:
 
 
 def _files() -> list[Path]:
-    return sorted(datasets_folder().glob("*/benchmark.toml"))
+    return sorted(path for folder in dataset_folders() for path in folder.glob("*/benchmark.toml"))
 
 
 def _read(path: Path) -> dict[str, Any]:
