@@ -66,7 +66,7 @@ def check_weights(weights: str) -> None:
         UnknownNameError: suggests the nearest.
     """
     if weights not in known_names.weights_names() and not Path(weights).exists():
-        raise unknown_name("weights (no such run, file or name)", weights, known_names.weights_names())
+        raise unknown_name("weights (no such file, nor weights of that name)", weights, known_names.weights_names())
 
 
 def check_subject(subject: str, lists: Iterable[str]) -> None:

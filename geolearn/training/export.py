@@ -54,10 +54,12 @@ def export_network(run_or_weights: PathLike, path: PathLike) -> dict[str, Any]:
             trained.net, (x,), dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=4096)} if dynamic else None,)
         )
         if path.suffix == ".pt2":
-            with warnings.catch_warnings():  # torch doubts that views of one tensor are saved whole; they are compared
-                warnings.filterwarnings("ignore", "No complete tensor found")
+            with (
+                warnings.catch_warnings()
+            ):  # torch warns of its own ways to save and load; what it computes is compared
+                warnings.simplefilter("ignore", UserWarning)
                 torch.export.save(program, temporary)
-            found = torch.export.load(temporary).module()(x)
+                found = torch.export.load(temporary).module()(x)
         else:
             onnx = torch.onnx.export(program, dynamo=True, input_names=["x"], output_names=["logits"], verbose=False)
             onnx.save(temporary, external_data=False)  # type: ignore[union-attr]

@@ -19,7 +19,7 @@ LAYERS = {
     "known_names": 0,
     "plugins": 0,
     "waiting": 0,
-    "__main__": 10,
+    "__main__": 11,
     "structures": 1,
     "kernels": 2,
     "ops": 3,
