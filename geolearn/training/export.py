@@ -66,7 +66,7 @@ def export_network(run_or_weights: PathLike, path: PathLike) -> dict[str, Any]:
             found = run_onnx(temporary, x)
         with torch.no_grad():
             expected = trained.net(x)
-        difference = float((found - expected).abs().max())
+        difference = float((found.detach() - expected).abs().max())
         if not difference <= TOLERANCE * float(expected.abs().max()):
             raise CheckpointError(f"{path.name}: differs from PyTorch by up to {difference:.3g}; it is not written")
         temporary.replace(path)
