@@ -54,7 +54,7 @@ class Predict:
         for path in track(paths, "predicting"):
             shape = read_shape(path, self.up)
             prediction = predictor(shape)
-            found.append((path, shape, prediction))
+            found.append((path, shape if self.report else None, prediction))
             text = prediction.summary(self.top) if isinstance(prediction, ClassPrediction) else prediction.summary()
             say(f"{path}: {text}")
         if self.json:
