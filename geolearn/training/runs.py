@@ -128,6 +128,7 @@ def train(
             f"devices * nodes: the batch of {run.recipe.batch_size} does not divide over {processes} devices"
         )
     checkpoint = find_checkpoint(run.record(), folder, resume)
+    curves = make_loggers(loggers, folder, run)
     data = data or open_collection(run.data, run.protocol, run.validation)
     split = method.load(data, "train", training=True)
     held_out = method.load(data, "val") if run.validation else None
@@ -142,7 +143,7 @@ def train(
     )
     alone = method.batches(split, rank=0, world_size=1, **made)
     learner = Learner(method, net, len(alone), seed=run.seed)
-    trainer = _trainer(run, learner, folder, progress, make_loggers(loggers, folder, run))
+    trainer = _trainer(run, learner, folder, progress, curves)
     started = time.perf_counter()
     with claimed(run.record(), folder):
         _fit(trainer, learner, batches, validation, checkpoint)
