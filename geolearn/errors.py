@@ -6,6 +6,8 @@ Each message says which argument, what was expected, what came, and what to do.
 import difflib
 from collections.abc import Iterable
 
+MOST_NAMES = 40  # that an error lists
+
 
 def printable(text: object, *, lines: bool = False) -> str:
     """Text from elsewhere, such as the name of a file, with what would not print escaped; `lines` keeps line breaks.
@@ -51,8 +53,15 @@ class UnknownNameError(GeolearnError, KeyError):
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
-    """The error for an unknown `name`, suggesting the nearest known one."""
+    """The error for an unknown `name`, suggesting the nearest known one; of many names it lists only some.
+
+    >>> print(unknown_name("number", "12a", map(str, range(1000))))
+    unknown number '12a'. Did you mean '12'? 1000 are known, such as 12, 912, 812, 712, 612.
+    """
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return UnknownNameError(f"unknown {kind} {name!r}.{hint} Known: {', '.join(known) or 'none'}.")
+    if len(known) <= MOST_NAMES:
+        return UnknownNameError(f"unknown {kind} {name!r}.{hint} Known: {', '.join(known) or 'none'}.")
+    some = difflib.get_close_matches(name, known, n=5, cutoff=0.0)
+    return UnknownNameError(f"unknown {kind} {name!r}.{hint} {len(known)} are known, such as {', '.join(some)}.")

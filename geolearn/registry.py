@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar, cast
 
 from geolearn.errors import InvalidInputError, unknown_name
+from geolearn.plugins import load_plugins
 
 T = TypeVar("T")
 Entry = TypeVar("Entry")  # a decorated class keeps its own type
@@ -11,6 +12,11 @@ Entry = TypeVar("Entry")  # a decorated class keeps its own type
 
 class Registry(Generic[T]):
     """Names to things of one `kind` ("model", "dataset", ...), in sorted order.
+
+    Args:
+        kind: for messages.
+        plugins: other packages add to it (`geolearn.plugins`); they are imported where a name is asked for that is not
+            registered, or all names.
 
     >>> SHAPES = Registry("shape")
     >>> @SHAPES.register("ball")
@@ -23,8 +29,9 @@ class Registry(Generic[T]):
     geolearn.errors.UnknownNameError: unknown shape 'bal'. Did you mean 'ball'? Known: ball.
     """
 
-    def __init__(self, kind: str):
+    def __init__(self, kind: str, *, plugins: bool = False):
         self.kind = kind
+        self._plugins_wait = plugins
         self._entries: dict[str, T] = {}
 
     def register(self, name: str) -> Callable[[Entry], Entry]:
@@ -43,16 +50,27 @@ class Registry(Generic[T]):
         self._entries[name] = entry
 
     def __getitem__(self, name: str) -> T:
+        if name not in self._entries:
+            self._import_plugins()
         try:
             return self._entries[name]
         except KeyError:
             raise unknown_name(self.kind, name, self._entries) from None
 
     def __contains__(self, name: object) -> bool:
+        if name not in self._entries:
+            self._import_plugins()
         return name in self._entries
 
     def __iter__(self) -> Iterator[str]:
+        self._import_plugins()
         return iter(sorted(self._entries))
 
     def __len__(self) -> int:
+        self._import_plugins()
         return len(self._entries)
+
+    def _import_plugins(self) -> None:
+        waiting, self._plugins_wait = self._plugins_wait, False  # first, since plugins look things up as well
+        if waiting:
+            load_plugins()

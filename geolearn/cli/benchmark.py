@@ -11,6 +11,7 @@ from geolearn.cli.folder_flags import FolderFlags
 from geolearn.cli.modules import import_modules
 from geolearn.cli.numbers import parse_changes, parse_numbers
 from geolearn.cli.output import say
+from geolearn.cli.typed_names import check_benchmark, check_recipe
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,17 @@ class Benchmark:
     """Folder of the results."""
 
     def run(self) -> int:
+        check_benchmark(self.name)
+        models = self.models.split(",") if self.models else None
+        for model in models or ():
+            check_recipe(model, self.recipe, use=self.use)
         from geolearn.reports.page import markdown_table
         from geolearn.training.benchmarks import result_name, run_benchmark
 
         import_modules(self.use)
         rows = run_benchmark(
             self.name,
-            models=self.models.split(",") if self.models else None,
+            models=models,
             seeds=parse_numbers(self.seeds, "--seeds"),
             recipe=self.recipe,
             epochs=self.epochs,

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from geolearn.cli.typed_names import check_weights
+
 
 @dataclass(frozen=True)
 class Complete:
@@ -47,6 +49,7 @@ class Complete:
     """Seed of the samples."""
 
     def run(self) -> int:
+        check_weights(self.weights)
         import torch
 
         from geolearn.errors import InvalidInputError

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import tyro
 
+from geolearn.cli.data_check import Check
 from geolearn.cli.output import say
 
 
@@ -55,3 +56,11 @@ class List:
 
         print(markdown_table(list_datasets(root=self.root)), end="")
         return 0
+
+
+DESCRIPTION = "Prepare datasets, list them, and check your own."
+Data = (
+    Annotated[Prepare, tyro.conf.subcommand("prepare")]
+    | Annotated[List, tyro.conf.subcommand("list")]
+    | Annotated[Check, tyro.conf.subcommand("check")]
+)

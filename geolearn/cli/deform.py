@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from geolearn.cli.output import say
+from geolearn.cli.typed_names import check_weights
 
 if TYPE_CHECKING:
     from geolearn.models import DeformedMesh
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from geolearn.training.deformer import Deformer, Look
     from geolearn.typing import Tensor
 
-Y_UP = (".obj", ".glb", ".gltf")
 FRONTS = ("-y", "+y", "-x", "+x")
 # which direction of the file points up, and which then comes to the front, if that is -y
 UPRIGHT = {
@@ -66,6 +66,7 @@ class Deform:
     """Replace files that are there."""
 
     def run(self) -> int:
+        check_weights(self.weights)
         from geolearn.training.deformer import load_deformer
 
         deformer = load_deformer(self.weights)
@@ -122,10 +123,11 @@ class Deform:
     def _read(self) -> "tuple[Mesh, Mesh, Tensor]":
         """The mesh as it is in the file; upright, facing -Y; and the rotation from one to the other."""
         from geolearn.io import load_mesh
+        from geolearn.io.upright import customary_up
 
         path = self.mesh or Path()
         loaded = load_mesh(path, attributes=False)
-        up = self.up if self.up != "auto" else "y" if path.suffix.lower() in Y_UP else "z"
+        up = self.up if self.up != "auto" else customary_up(path)
         turn = _turn(up, self.front)
         return loaded, replace(loaded, verts=loaded.verts @ turn.T), turn
 
@@ -149,7 +151,7 @@ class Deform:
         warnings = [
             *warnings,
             *amount_warnings(amounts),
-            *write_deformed(self.mesh or Path(), output, loaded, verts),
+            *write_deformed(self.mesh or Path(), output, loaded, verts, turn[2]),
         ]
         for warning in warnings:
             say(f"warning: {warning}")

@@ -9,6 +9,7 @@ import tyro
 from geolearn.cli.folder_flags import FolderFlags
 from geolearn.cli.numbers import parse_numbers
 from geolearn.cli.output import say
+from geolearn.cli.typed_names import check_data, check_weights
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Evaluate:
     """Name of the dataset, or the path of your own, as for `geolearn train`."""
     folder: FolderFlags = FolderFlags()  # noqa: RUF009 (frozen)
     split: str = "test"
-    """test, val or train; the latter two as they were divided when the weights were trained."""
+    """test, val, train or trainval (both); val and train as they were divided when the weights were trained."""
     protocol: str | None = None
     """Which of the dataset's protocols; default: that of the training."""
     views: str | None = None
@@ -42,6 +43,13 @@ class Evaluate:
     """Import a module that registers models, methods or recipes of your own."""
 
     def run(self) -> int:
+        options: dict[str, Any] = {}
+        if self.views:
+            options["view_counts"] = parse_numbers(self.views, "--views")
+        if self.retrieval:
+            options["retrieval"] = True
+        check_weights(self.weights)
+        check_data(self.data)
         from geolearn.cli.modules import import_modules
         from geolearn.reports.files import write_json
         from geolearn.reports.page import markdown_table
@@ -49,11 +57,6 @@ class Evaluate:
         from geolearn.training.testing import evaluate
 
         import_modules(self.use)
-        options: dict[str, Any] = {}
-        if self.views:
-            options["view_counts"] = parse_numbers(self.views, "--views")
-        if self.retrieval:
-            options["retrieval"] = True
         tested = evaluate(
             self.weights,
             self.data,

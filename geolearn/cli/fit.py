@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from geolearn.cli.output import say
+from geolearn.cli.typed_names import check_weights
 
 if TYPE_CHECKING:
     from geolearn.structures import Views
@@ -72,6 +73,8 @@ class Fit:
     """Replace the fit that is in the output folder."""
 
     def run(self) -> int:
+        if self.decoder:
+            check_weights(self.decoder)
         from geolearn.errors import InvalidInputError
         from geolearn.fitting.report import figures
         from geolearn.fitting.run import CHECKPOINT, FitSettings, run_fit

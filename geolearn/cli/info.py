@@ -3,18 +3,23 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
+
+from geolearn.cli.listings import LISTS
+from geolearn.cli.modules import import_modules
+from geolearn.cli.typed_names import check_subject
 
 VOXEL_SUFFIXES = (".binvox", ".mat", ".npy", ".npz")
 
 
 @dataclass(frozen=True)
 class Info:
-    """Describe a mesh, point or voxel file, trained weights, a run folder, or a dataset.
+    """Describe a mesh, point or voxel file, trained weights, a run folder, or a dataset; or list what there is.
 
     For example:
+        geolearn info models        (also: recipes, benchmarks, datasets, weights)
         geolearn info chair.off
         geolearn info runs/voxnet-1
         geolearn info voxnet-modelnet10
@@ -22,11 +27,21 @@ class Info:
     """
 
     subject: tyro.conf.Positional[str]
-    """A file, a run folder, the name of shipped weights, or the name of a dataset."""
+    """A file, a run folder, the name of shipped weights, the name of a dataset, or what to list: models, recipes,
+    benchmarks, datasets, weights."""
+    use: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Import a module that registers models, methods or recipes of your own."""
 
     def run(self) -> int:
         from geolearn.errors import printable
 
+        check_subject(self.subject, LISTS)
+        import_modules(self.use)
+        if self.subject in LISTS:
+            from geolearn.reports.page import markdown_table
+
+            print(markdown_table(LISTS[self.subject]()), end="")
+            return 0
         facts = describe(self.subject)
         width = max(map(len, facts))
         for name, value in facts.items():
@@ -45,9 +60,9 @@ def describe(subject: str) -> dict[str, Any]:
 
     path = Path(subject)
     if path.is_dir():
-        if not (path / "config.json").is_file():
-            raise FileNotFoundError(f"{path} is a folder without config.json, so it is not a run")
         parts = [path / "config.json", path / "result.json", path / "evaluation" / "result.json"]
+        if not any(part.is_file() for part in parts):
+            raise FileNotFoundError(f"{path} is a folder without config.json or result.json: neither a run nor a fit")
         return {part.relative_to(path).as_posix(): _read_json(part) for part in parts if part.is_file()}
     if path.suffix == ".safetensors" or subject in pretrained_names():
         model, record = load_model(subject)

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
+
+from geolearn.cli.typed_names import check_weights
 
 
 @dataclass(frozen=True)
@@ -28,25 +30,27 @@ class Label:
     """Write the labels as text: a line per face with the name of its part."""
     smoothness: float | None = None
     """What a border between parts costs; 0: no smoothing. Default: that of the training."""
-    up: str = "z"
-    """The axis that points up in the file, for the picture."""
+    up: Literal["auto", "x", "y", "z"] = "auto"
+    """The axis of the file that points up. auto: y for OBJ and GLB, as most are, and z for the others. In what is
+    written it is z, in parts.glb y."""
     use: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """Import a module that registers models, methods or recipes of your own."""
 
     def run(self) -> int:
+        check_weights(self.weights)
         from geolearn.cli.modules import import_modules
         from geolearn.errors import InvalidInputError
         from geolearn.io import load_mesh
+        from geolearn.io.upright import customary_up
         from geolearn.training.labelling import label_mesh, write_labelled
 
         import_modules(self.use)
         if self.output.suffix.lower() != ".ply":
             raise InvalidInputError(f"--output: expected a name that ends in .ply, got {self.output.name!r}")
-        if self.up not in ("x", "y", "z"):
-            raise InvalidInputError(f"--up: expected x, y or z, got {self.up!r}")
+        up = customary_up(self.mesh) if self.up == "auto" else self.up
         mesh = load_mesh(self.mesh)
         found = label_mesh(mesh, self.weights, smoothness=self.smoothness)
         print(f"{self.mesh}: {found.summary()}")
-        for path in write_labelled(mesh, found, self.output, labels=self.labels, parts=self.split_parts, up=self.up):
+        for path in write_labelled(mesh, found, self.output, labels=self.labels, parts=self.split_parts, up=up):
             print(f"wrote {path}")
         return 0

@@ -1,5 +1,6 @@
 """`geolearn`: picks the sub-command, and turns errors into one readable line."""
 
+import importlib
 import io
 import logging
 import signal
@@ -8,10 +9,15 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Union
 
+from geolearn import __version__
 from geolearn._optional import require
-from geolearn.errors import GeolearnError, printable
+from geolearn.errors import GeolearnError, printable, unknown_name
+
+DESCRIPTION = (
+    "Learning on 3D geometry: train, benchmark, fit, convert and inspect. --version says which geolearn this is."
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,58 +53,61 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(f"not enough memory ({str(error).partition('DefaultCPUAllocator: ')[2] or error})")
 
 
+# Each in a file of its own, in the order of the help.
+COMMANDS = {
+    "demo": "Demo",
+    "data": "Data",
+    "train": "Train",
+    "evaluate": "Evaluate",
+    "predict": "Predict",
+    "label": "Label",
+    "benchmark": "Benchmark",
+    "compare": "Compare",
+    "export": "Export",
+    "fit": "Fit",
+    "deform": "Deform",
+    "complete": "Complete",
+    "render": "Render",
+    "voxelize": "VoxelizeFile",
+    "info": "Info",
+}
+
+
 def _run(arguments: list[str] | None) -> int:
+    arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    first = arguments[0]
+    if first == "--version":
+        print(f"geolearn {__version__}")
+        return 0
+    if not first.startswith("-") and first not in COMMANDS:  # said before anything is imported
+        raise unknown_name("command", first, COMMANDS)
     tyro = require("tyro", extra="train")
-    from geolearn.cli.benchmark import Benchmark
-    from geolearn.cli.complete import Complete
-    from geolearn.cli.data import List, Prepare
-    from geolearn.cli.data_check import Check
-    from geolearn.cli.deform import Deform
-    from geolearn.cli.demo import Demo
-    from geolearn.cli.evaluate import Evaluate
-    from geolearn.cli.fit import Fit
-    from geolearn.cli.info import Info
-    from geolearn.cli.label import Label
-    from geolearn.cli.predict import Predict
-    from geolearn.cli.render import Render
-    from geolearn.cli.train import Train
-    from geolearn.cli.voxelize import VoxelizeFile
-
-    def named(command: Any, name: str) -> Any:
-        return Annotated[command, tyro.conf.subcommand(name)]
-
-    data = Annotated[
-        named(Prepare, "prepare") | named(List, "list") | named(Check, "check"),
-        tyro.conf.subcommand("data", description="Prepare datasets, list them, and check your own."),
-    ]
-    commands = (
-        named(Demo, "demo")
-        | data
-        | named(Train, "train")
-        | named(Evaluate, "evaluate")
-        | named(Predict, "predict")
-        | named(Label, "label")
-        | named(Benchmark, "benchmark")
-        | named(Fit, "fit")
-        | named(Deform, "deform")
-        | named(Complete, "complete")
-        | named(Render, "render")
-        | named(VoxelizeFile, "voxelize")
-        | named(Info, "info")
-    )
-    command = tyro.cli(
-        commands,
+    if first in COMMANDS:  # the others need not be read
+        arguments, program = arguments[1:], f"geolearn {first}"
+        command, description = _command(first)
+    else:
+        each = {name: _command(name) for name in COMMANDS}
+        named = [Annotated[kind, tyro.conf.subcommand(name, description=text)] for name, (kind, text) in each.items()]
+        program, command, description = "geolearn", Union[tuple(named)], DESCRIPTION  # noqa: UP007 (all of them)
+    chosen: Any = tyro.cli(
+        command,
         args=arguments,
-        prog="geolearn",
-        description="Learning on 3D geometry: train, benchmark, fit, convert and inspect.",
+        prog=program,
+        description=description,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
     )
     # Lightning advises programmers, on worker counts and the like; a command line user cannot act on it.
     warnings.filterwarnings("ignore", module="lightning.*")
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
-    status = command.run()
+    status = chosen.run()
     sys.stdout.flush()  # here, where a closed pipe is understood, and not at the interpreter's exit
     return status
+
+
+def _command(name: str) -> tuple[Any, str | None]:
+    """The class, or the union of classes, of a command, and what it does where its docstring does not say so."""
+    module = importlib.import_module(f"geolearn.cli.{name}")
+    return getattr(module, COMMANDS[name]), getattr(module, "DESCRIPTION", None)
 
 
 class Stopped(BaseException):

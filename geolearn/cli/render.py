@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from geolearn.structures import Mesh
     from geolearn.typing import Float, Tensor
 
-Y_UP = (".obj", ".glb", ".gltf")
 TURN_FRAMES, TURN_SECONDS = 60, 3.0
 
 
@@ -108,20 +107,20 @@ class Render:
 
     def _render(self, path: Path, folder: Path, render: "RenderViews") -> Iterator[str]:
         """Draw and write one mesh, in steps; the last one has a message."""
-        from geolearn.data.prepared.meshes import to_z_up
         from geolearn.io import load_mesh, save_views
         from geolearn.io.files import write_whole
         from geolearn.io.images import gif_bytes, png_bytes
+        from geolearn.io.upright import customary_up, stand_up
         from geolearn.render.sheets import contact_sheet
         from geolearn.structures import Views
 
         mesh = load_mesh(path)
-        up = self.up if self.up != "auto" else "y" if path.suffix.lower() in Y_UP else "z"
-        mesh = replace(mesh, verts=to_z_up(mesh.verts, up))
+        up = self.up if self.up != "auto" else customary_up(path)
+        mesh = stand_up(mesh, up)
         images, masks = _pictures(mesh, render)
         yield ""
         save_views(Views(images, render.cameras(), masks), folder)
-        sheet = contact_sheet(images, None if len(images) > 12 else 4, background=0.5)
+        sheet = contact_sheet(images, None if len(images) > 12 else min(4, len(images)), background=0.5)
         write_whole(folder / "sheet.png", png_bytes(sheet.movedim(0, -1).numpy()))
         if self.turntable:
             yield ""

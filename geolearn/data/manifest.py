@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from geolearn.errors import DatasetError, unknown_name
+from geolearn.plugins import plugin_folders
 
 KINDS = ("mesh", "points", "voxels", "views", "generated")
 UP_AXES = ("x", "y", "z", "none")
@@ -154,12 +155,13 @@ def datasets_folder() -> Path:
 
 
 def dataset_folders() -> list[Path]:
-    """Where manifests are looked for: geolearn's own, then the folders that `$GEOLEARN_DATASETS` names."""
+    """Where manifests are looked for: geolearn's own, then those that other packages bring along,
+    then the folders that `$GEOLEARN_DATASETS` names."""
     more = [Path(part) for part in os.environ.get("GEOLEARN_DATASETS", "").split(os.pathsep) if part]
     missing = [str(folder) for folder in more if not folder.is_dir()]
     if missing:
         raise DatasetError(f"GEOLEARN_DATASETS: no such folder: {', '.join(missing)}")
-    return [datasets_folder(), *more]
+    return [datasets_folder(), *plugin_folders(), *more]
 
 
 def manifest_files() -> dict[str, Path]:

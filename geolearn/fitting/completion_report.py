@@ -8,9 +8,10 @@ from typing import Any
 import torch
 
 from geolearn.fitting.completion import Completion
-from geolearn.io import save_mesh, save_voxels
+from geolearn.io import save_voxels
 from geolearn.io.files import write_whole
 from geolearn.io.images import png_bytes
+from geolearn.io.upright import save_upright
 from geolearn.ops.isosurface import voxel_surface
 from geolearn.render import camera_rig, render_views
 from geolearn.render.sheets import contact_sheet
@@ -41,7 +42,7 @@ def write_completion(
     folder.mkdir(parents=True, exist_ok=True)
     if len(completion.mesh.faces):
         for name in FORMATS:
-            save_mesh(completion.mesh, folder / f"mesh.{name}")
+            save_upright(completion.mesh, folder / f"mesh.{name}")
     save_voxels(completion.observed, folder / "observed.npz")
     save_voxels(completion.probabilities, folder / "probabilities.npz")
     sheet = before_after_sheet(completion)

@@ -15,6 +15,7 @@ from geolearn.fitting.targets import in_sight, masks_of
 from geolearn.io import save_mesh
 from geolearn.io.files import write_whole
 from geolearn.io.images import gif_bytes, png_bytes
+from geolearn.io.upright import save_upright
 from geolearn.reports.environment import describe_environment
 from geolearn.reports.files import write_json
 from geolearn.reports.mesh_viewer import mesh_viewer_html
@@ -22,7 +23,7 @@ from geolearn.reports.page import Report
 from geolearn.structures import Cameras, Mesh, Views
 from geolearn.typing import Tensor
 
-FORMATS = ("glb", "obj", "ply")
+UPRIGHT = ("glb", "obj")
 TURN_SECONDS = 3.0
 COLOURFUL = 0.02  # between the channels of a picture that is not grey
 
@@ -58,8 +59,9 @@ def write_fit(
     cameras = targets.cameras if result.cameras is None else result.cameras
     fitted = Views(views.images[shown], cameras, targets.masks)
     colours = _choose_colours(mesh, fitted, targets.kind, settings["colours"])
-    for name in FORMATS:
-        save_mesh(mesh, folder / f"mesh.{name}", vertex_colours=colours)
+    save_mesh(mesh, folder / "mesh.ply", vertex_colours=colours)  # in the world of the cameras
+    for name in UPRIGHT:
+        save_upright(mesh, folder / f"mesh.{name}", up=up_of(cameras), vertex_colours=colours)
     errors, agreement = silhouette_errors(targets.masks, cameras, mesh)
     up = up_of(cameras)
     for name, sheet in (
@@ -131,7 +133,8 @@ def _write_page(
         page.text(f"Converged: {record['message']}.")
     page.raw(mesh_viewer_html(mesh, up=up, vertex_colours=colours))
     page.table(figures(record))
-    page.picture(folder / "before_after.png", "Views; where the fit began; where it ended")
+    began = "; where the fit began" if record["code"] is None else ""
+    page.picture(folder / "before_after.png", f"Views{began}; where the fit ended")
     page.picture(folder / "errors.png", "The worst silhouettes: red: the mesh is missing, blue: it is in excess")
     page.picture(folder / "loss.png", "Loss and IoU of the views of every step; grey lines: phases")
     page.picture(folder / "turntable.gif", "Once around")

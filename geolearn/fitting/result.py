@@ -51,6 +51,8 @@ class FitResult:
     >>> cameras = Cameras(torch.eye(3)[None], torch.eye(4)[None], 2, 2)
     >>> targets = Targets(torch.ones(1, 2, 2), None, "none", cameras)
     >>> result = FitResult(mesh, None, (), {"iou": 0.9}, True, "the loss stood still", targets)
+    >>> result
+    FitResult(Mesh('', 3 verts, 1 faces), 0 steps, converged: the loss stood still)
     >>> result.converged, result.metrics["iou"]
     (True, 0.9)
     """
@@ -64,3 +66,7 @@ class FitResult:
     targets: Targets
     start: Mesh | None = None
     cameras: Cameras | None = None
+
+    def __repr__(self) -> str:
+        state = "converged" if self.converged else "NOT converged"
+        return f"FitResult({self.shape!r}, {len(self.history)} steps, {state}: {self.message})"

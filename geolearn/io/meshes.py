@@ -23,6 +23,7 @@ from geolearn.io.surface import Surface, to_mesh
 from geolearn.io.words import to_utf8
 from geolearn.structures import Mesh
 from geolearn.structures.attributes import MeshAttributes
+from geolearn.structures.foreign import takes_mesh
 from geolearn.typing import Float, PathLike, Tensor
 
 _READERS: dict[str, Callable[[bytes, str, Path, bool], Surface]] = {
@@ -110,6 +111,7 @@ def _known_format(path: Path, file_format: str | None, data: bytes) -> str:
     )
 
 
+@takes_mesh
 def save_mesh(
     mesh: Mesh, path: PathLike, *, ascii: bool = False, vertex_colours: Float[Tensor, "V C"] | None = None
 ) -> None:

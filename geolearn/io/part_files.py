@@ -13,6 +13,7 @@ from geolearn.io.files import read_regular, write_whole
 from geolearn.io.gltf_container import BINARY_CHUNK, JSON_CHUNK, MAGIC
 from geolearn.io.ply import read_ply
 from geolearn.io.ply_looks import to_bytes
+from geolearn.io.upright import Z_TO_Y, turned
 from geolearn.structures import Mesh
 from geolearn.typing import Array, Float, PathLike, Tensor, UInt8
 
@@ -68,10 +69,10 @@ def load_face_colours(path: PathLike) -> UInt8[Tensor, "F 3"] | None:
 def save_part_scene(parts: Mapping[str, Mesh], path: PathLike, colours: Float[Tensor, "P 3"]) -> None:
     """A GLB scene with one named node, mesh and material per part, as 3D editors show and select them.
 
-    Coordinates stay as they are, though glTF has Y up. The bytes depend on nothing but the arguments.
+    It stands upright: glTF has Y up. The bytes depend on nothing but the arguments.
 
     Args:
-        parts: name to mesh, as by `geolearn.ops.mesh_parts.split_parts`.
+        parts: name to mesh, Z up, as by `geolearn.ops.mesh_parts.split_parts`.
         path: ends in `.glb`; the folder must exist.
         colours: one per part, in [0, 1] (sRGB).
 
@@ -88,7 +89,7 @@ def save_part_scene(parts: Mapping[str, Mesh], path: PathLike, colours: Float[Te
         )
     binary, views, accessors = b"", [], []
     for part in parts.values():
-        verts = part.verts.detach().cpu().numpy().astype("<f4")
+        verts = turned(part, Z_TO_Y).verts.detach().cpu().numpy().astype("<f4")
         faces = part.faces.cpu().numpy().astype("<u4")
         low, high = verts.min(axis=0).tolist(), verts.max(axis=0).tolist()
         accessors.append(

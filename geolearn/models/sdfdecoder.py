@@ -29,7 +29,8 @@ SHARPNESS = 100.0  # of the softplus, which is a rectifier beyond 1/100
 
 @MODELS.register("sdfdecoder")
 class SDFDecoder(PretrainedModel):
-    """As a decoder (`geolearn.models.decoders`): codes (B, code_size) -> B closed meshes inside the unit cube.
+    """Signed distances from a code. As a decoder (`geolearn.models.decoders`): codes (B, code_size) -> B closed meshes
+    inside the unit cube.
 
     Args:
         code_size: D.

@@ -21,12 +21,13 @@ import torch
 from torch import nn
 
 from geolearn.errors import InvalidInputError
+from geolearn.models.doors import as_grids
 from geolearn.models.shapenets3d_classifier import KERNELS, STRIDES, ShapeNets3DClassifier, layer_sizes
 from geolearn.models.weights import MODELS, PretrainedModel
 from geolearn.nn.conv_rbm import ConvRBM
 from geolearn.nn.labelled_rbm import LabelledRBM
 from geolearn.nn.rbm import RBM, DenseRBM
-from geolearn.typing import Float, Int, Tensor
+from geolearn.typing import Float, Int, Shaped, Tensor
 
 
 @MODELS.register("shapenets3d")
@@ -87,15 +88,13 @@ class ShapeNets3D(PretrainedModel):
             layer.untie()
         self.config["untied"] = True
 
-    def up(self, grids: Float[Tensor, "B 1 R R R"], layers: int = 4) -> Float[Tensor, "B *H"]:
+    def up(self, grids: Shaped[Tensor, "B 1 R R R"], layers: int = 4) -> Float[Tensor, "B *H"]:
         """Means of the hidden units of layer 1, 2, 3 or 4, each from the means of the layer below; 0 is the grid.
 
         Raises:
-            InvalidInputError: another resolution.
+            InvalidInputError: another resolution, or whole numbers other than 0 and 1.
         """
-        if grids.shape[1:] != (1, *(self.resolution,) * 3):
-            raise InvalidInputError(f"grids: expected (B, 1, {self.resolution}, ...), got {tuple(grids.shape)}")
-        units = grids
+        units = as_grids(grids, 1, self.resolution, next(self.parameters()).dtype, "grids")
         for layer in self.layers[:layers]:
             units = torch.sigmoid(layer.hidden_logits(units.reshape(len(units), *layer.visible_shape)))
         return units
@@ -106,7 +105,7 @@ class ShapeNets3D(PretrainedModel):
             units = torch.sigmoid(layer.visible_logits(units.reshape(len(units), *layer.hidden_shape)))
         return units
 
-    def label_posterior(self, grids: Float[Tensor, "B 1 R R R"]) -> Float[Tensor, "B K"]:
+    def label_posterior(self, grids: Shaped[Tensor, "B 1 R R R"]) -> Float[Tensor, "B K"]:
         """p(class | grid) by the free energies of the top, for every label (`LabelledRBM.label_posterior`)."""
         return self.top.label_posterior(self.up(grids))
 

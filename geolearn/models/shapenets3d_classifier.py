@@ -18,9 +18,10 @@ import torch
 from torch import nn
 
 from geolearn.errors import InvalidInputError
+from geolearn.models.doors import as_grids
 from geolearn.models.weights import MODELS, PretrainedModel
 from geolearn.nn.window_conv import WindowConv3d
-from geolearn.typing import Float, Tensor
+from geolearn.typing import Float, Shaped, Tensor
 
 KERNELS, STRIDES = (6, 5, 4), (2, 2, 1)
 SLOPE = 4.0  # one over that of a sigmoid at 0
@@ -42,6 +43,8 @@ class ShapeNets3DClassifier(PretrainedModel):
         torch.Size([2, 10])
     """
 
+    classifier = "fc6"
+
     def __init__(
         self,
         num_classes: int = 10,
@@ -62,15 +65,16 @@ class ShapeNets3DClassifier(PretrainedModel):
         self.fc5 = nn.Linear(hidden, top)
         self.fc6 = nn.Linear(top, num_classes)
         for number, layer in enumerate((*self.convolutions, self.fc4, self.fc5, self.fc6)):
-            weight, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
-            nn.init.xavier_uniform_(weight, gain=SLOPE)
-            with torch.no_grad():  # the grid itself is mostly 0, units above it mostly 1/2
-                bias.copy_(-weight.flatten(1).sum(1) / 2 if number else torch.zeros_like(bias))
+            _start(layer, 0.5 if number else 0.0)  # the grid itself is mostly 0, units above it mostly 1/2
 
-    def features(self, x: Float[Tensor, "B 1 R R R"]) -> Float[Tensor, "B D"]:
+    def new_classifier(self, in_features: int, num_classes: int) -> nn.Linear:
+        layer = nn.Linear(in_features, num_classes)
+        _start(layer, 0.5)
+        return layer
+
+    def features(self, x: Shaped[Tensor, "B 1 R R R"]) -> Float[Tensor, "B D"]:
         """Layer 5, the descriptor for retrieval: 4000 numbers in [0, 1]."""
-        if x.shape[1:] != (1, *(self.resolution,) * 3):
-            raise InvalidInputError(f"x: expected (B, 1, {self.resolution}, ...), got {tuple(x.shape)}")
+        x = as_grids(x, 1, self.resolution, self.fc6.weight.dtype)
         for convolution in self.convolutions:
             x = torch.sigmoid(convolution(x))
         return torch.sigmoid(self.fc5(torch.sigmoid(self.fc4(x.flatten(1)))))
@@ -78,8 +82,16 @@ class ShapeNets3DClassifier(PretrainedModel):
     def classify(self, features: Float[Tensor, "B D"]) -> Float[Tensor, "B K"]:
         return self.fc6(features)
 
-    def forward(self, x: Float[Tensor, "B 1 R R R"]) -> Float[Tensor, "B K"]:
+    def forward(self, x: Shaped[Tensor, "B 1 R R R"]) -> Float[Tensor, "B K"]:
         return self.classify(self.features(x))
+
+
+def _start(layer: nn.Module, mean: float) -> None:
+    """Weights and biases for inputs of this mean."""
+    weight, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
+    nn.init.xavier_uniform_(weight, gain=SLOPE)
+    with torch.no_grad():
+        bias.copy_(-mean * weight.flatten(1).sum(1))
 
 
 def layer_sizes(resolution: int) -> tuple[int, int, int, int]:

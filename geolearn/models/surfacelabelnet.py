@@ -42,6 +42,7 @@ class SurfaceLabelNet(PretrainedModel):
     """
 
     inputs = "faces"
+    classifier, outputs = "leave", "num_labels"
 
     def __init__(
         self,
@@ -63,7 +64,7 @@ class SurfaceLabelNet(PretrainedModel):
         self.enter = nn.Linear(features, width)
         self.blocks = nn.ModuleList(FaceBlock(width, dropout[1]) for _ in range(blocks))
         self.norm = nn.LayerNorm(width)
-        self.leave = nn.Linear(width, num_labels)
+        self.leave = self.new_classifier(width, num_labels)
 
     def forward(
         self,

@@ -22,9 +22,10 @@ from torch.nn import functional
 from geolearn.errors import InvalidInputError
 from geolearn.losses.codes import code_divergence_loss
 from geolearn.models.decoders import check_codes
+from geolearn.models.doors import as_grids
 from geolearn.models.weights import MODELS, PretrainedModel
 from geolearn.nn.voxel import DepthToSpace3d, SpaceToDepth3d, VoxelResidual
-from geolearn.typing import Float, Tensor
+from geolearn.typing import Float, Shaped, Tensor
 
 CLAMP = 8.0  # of the log-variance: e^-8..e^8
 
@@ -91,14 +92,13 @@ class VoxelVAE(PretrainedModel):
         )
         self.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
-    def encode(self, grids: Float[Tensor, "B 1 R R R"]) -> tuple[Float[Tensor, "B D"], Float[Tensor, "B D"]]:
+    def encode(self, grids: Shaped[Tensor, "B 1 R R R"]) -> tuple[Float[Tensor, "B D"], Float[Tensor, "B D"]]:
         """Mean and log-variance of the codes of occupancy grids in [0, 1].
 
         Raises:
-            InvalidInputError: another resolution.
+            InvalidInputError: another resolution, or whole numbers other than 0 and 1.
         """
-        if grids.shape[2:] != (self.resolution,) * 3:
-            raise InvalidInputError(f"grids: expected (B, 1, {self.resolution}, ...), got {tuple(grids.shape)}")
+        grids = as_grids(grids, 1, self.resolution, next(self.parameters()).dtype, "grids")
         mean, log_variance = self.encoder(2 * grids - 1).float().chunk(2, dim=1)
         return mean, log_variance.clamp(-CLAMP, CLAMP)
 
@@ -114,8 +114,9 @@ class VoxelVAE(PretrainedModel):
     def forward(self, codes: Float[Tensor, "B D"]) -> Float[Tensor, "B 1 R R R"]:
         return torch.sigmoid(self.logits(codes))
 
-    def losses(self, grids: Float[Tensor, "B 1 R R R"], generator: torch.Generator | None = None) -> EvidenceBound:
+    def losses(self, grids: Shaped[Tensor, "B 1 R R R"], generator: torch.Generator | None = None) -> EvidenceBound:
         """The bound on grids, with one sample of the code of each."""
+        grids = as_grids(grids, 1, self.resolution, torch.float32, "grids")
         mean, log_variance = self.encode(grids)
         noise = torch.randn(mean.shape, generator=generator, device=None if generator is None else generator.device)
         codes = mean + (log_variance / 2).exp() * noise.to(mean)

@@ -15,22 +15,23 @@ import torch
 from torch import nn
 
 from geolearn.errors import InvalidInputError
+from geolearn.models.doors import as_grids
 from geolearn.models.weights import MODELS, PretrainedModel
-from geolearn.typing import Float, Tensor
+from geolearn.typing import Float, Shaped, Tensor
 
 FEATURES = 128
 
 
 class _Tower(nn.Module):
-    """The part up to FC128: (B, 1, R, R, R) occupancy -> (B, 128)."""
+    """The part up to FC128: (B, C, R, R, R) occupancy -> (B, 128)."""
 
-    def __init__(self, resolution: int):
+    def __init__(self, resolution: int, in_channels: int = 1):
         super().__init__()
         pooled = ((resolution - 5) // 2 + 1 - 2) // 2
         if pooled < 1:
             raise InvalidInputError(f"resolution: expected at least 11 cells for VoxNet, got {resolution}")
         self.resolution = resolution
-        self.conv1 = nn.Conv3d(1, 32, 5, stride=2)
+        self.conv1 = nn.Conv3d(in_channels, 32, 5, stride=2)
         self.conv2 = nn.Conv3d(32, 32, 3)
         self.pool = nn.MaxPool3d(2)
         self.fc1 = nn.Linear(32 * pooled**3, FEATURES)
@@ -44,9 +45,7 @@ class _Tower(nn.Module):
         # The fast layout for oneDNN and cuDNN; values are the same.
         self.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
-    def forward(self, x: Float[Tensor, "B 1 R R R"]) -> Float[Tensor, "B 128"]:
-        if x.shape[2:] != (self.resolution,) * 3:
-            raise InvalidInputError(f"x: expected (B, 1, {self.resolution}, ...), got {tuple(x.shape)}")
+    def forward(self, x: Float[Tensor, "B C R R R"]) -> Float[Tensor, "B 128"]:
         x = (2 * x - 1).contiguous(memory_format=torch.channels_last_3d)
         x = self.dropout1(self.activation(self.conv1(x)))
         x = self.dropout2(self.pool(self.activation(self.conv2(x))))
@@ -67,28 +66,34 @@ class VoxNet(PretrainedModel):
     Args:
         num_classes: K.
         resolution: cells per side, 32 in the paper.
+        in_channels: C, 1 in the paper.
 
-    Shape: x (B, 1, R, R, R) float occupancy in [0, 1] -> logits (B, K).
+    Shape: x (B, C, R, R, R) occupancy in [0, 1], `x[b, c, x, y, z]` with Z up -> logits (B, K).
 
     >>> net = VoxNet(10).eval()
     >>> net(torch.zeros(2, 1, 32, 32, 32)).shape, sum(weights.numel() for weights in net.parameters())
     (torch.Size([2, 10]), 917866)
     """
 
-    def __init__(self, num_classes: int = 10, *, resolution: int = 32):
-        super().__init__(num_classes=num_classes, resolution=resolution)
-        self.tower = _Tower(resolution)
-        self.dropout = nn.Dropout(0.4)
-        self.fc2 = _classifier(FEATURES, num_classes)
+    classifier = "fc2"
 
-    def features(self, x: Float[Tensor, "B 1 R R R"]) -> Float[Tensor, "B 128"]:
+    def __init__(self, num_classes: int = 10, *, resolution: int = 32, in_channels: int = 1):
+        super().__init__(num_classes=num_classes, resolution=resolution, in_channels=in_channels)
+        self.tower = _Tower(resolution, in_channels)
+        self.dropout = nn.Dropout(0.4)
+        self.fc2 = self.new_classifier(FEATURES, num_classes)
+
+    def new_classifier(self, in_features: int, num_classes: int) -> nn.Linear:
+        return _classifier(in_features, num_classes)
+
+    def features(self, x: Shaped[Tensor, "B C R R R"]) -> Float[Tensor, "B 128"]:
         """The FC128 descriptor, used for retrieval."""
-        return self.tower(x)
+        return self.tower(as_grids(x, self.config["in_channels"], self.tower.resolution, self.fc2.weight.dtype))
 
     def classify(self, features: Float[Tensor, "B 128"]) -> Float[Tensor, "B K"]:
         return self.fc2(self.dropout(features))
 
-    def forward(self, x: Float[Tensor, "B 1 R R R"]) -> Float[Tensor, "B K"]:
+    def forward(self, x: Shaped[Tensor, "B C R R R"]) -> Float[Tensor, "B K"]:
         return self.classify(self.features(x))
 
 
@@ -104,17 +109,23 @@ class MultiResolutionVoxNet(PretrainedModel):
     torch.Size([2, 14])
     """
 
+    classifier = "fc2"
+
     def __init__(self, num_classes: int = 14, *, resolution: int = 32):
         super().__init__(num_classes=num_classes, resolution=resolution)
         self.fine, self.coarse = _Tower(resolution), _Tower(resolution)
         self.dropout = nn.Dropout(0.4)
-        self.fc2 = _classifier(2 * FEATURES, num_classes)
+        self.fc2 = self.new_classifier(2 * FEATURES, num_classes)
 
-    def features(self, x: Float[Tensor, "B 2 R R R"]) -> Float[Tensor, "B 256"]:
+    def new_classifier(self, in_features: int, num_classes: int) -> nn.Linear:
+        return _classifier(in_features, num_classes)
+
+    def features(self, x: Shaped[Tensor, "B 2 R R R"]) -> Float[Tensor, "B 256"]:
+        x = as_grids(x, 2, self.fine.resolution, self.fc2.weight.dtype)
         return torch.cat([self.fine(x[:, :1]), self.coarse(x[:, 1:])], dim=1)
 
     def classify(self, features: Float[Tensor, "B 256"]) -> Float[Tensor, "B K"]:
         return self.fc2(self.dropout(features))
 
-    def forward(self, x: Float[Tensor, "B 2 R R R"]) -> Float[Tensor, "B K"]:
+    def forward(self, x: Shaped[Tensor, "B 2 R R R"]) -> Float[Tensor, "B K"]:
         return self.classify(self.features(x))

@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 from geolearn.errors import InvalidInputError
+from geolearn.models.doors import as_grids, check_batch_of_one
 from geolearn.models.weights import MODELS, PretrainedModel
 from geolearn.nn.voxel import SpaceToDepth3d, VoxelResidual
-from geolearn.typing import Float, Tensor
+from geolearn.typing import Float, Shaped, Tensor
 
 FEATURES = 256
 
@@ -29,12 +30,15 @@ class VoxResNet(PretrainedModel):
         widths: channels of the stages at R/2, R/4 and R/8.
         blocks: residual blocks in each stage.
         dropout: before both dense layers.
+        in_channels: C.
 
-    Shape: x (B, 1, R, R, R) float occupancy in [0, 1] -> logits (B, K).
+    Shape: x (B, C, R, R, R) occupancy in [0, 1] -> logits (B, K).
 
     >>> VoxResNet(10, resolution=16, widths=(8, 8, 8)).eval()(torch.zeros(2, 1, 16, 16, 16)).shape
     torch.Size([2, 10])
     """
+
+    classifier = "fc2"
 
     def __init__(
         self,
@@ -44,11 +48,15 @@ class VoxResNet(PretrainedModel):
         widths: tuple[int, int, int] = (32, 64, 160),
         blocks: tuple[int, int, int] = (1, 2, 2),
         dropout: float = 0.3,
+        in_channels: int = 1,
     ):
-        super().__init__(num_classes=num_classes, resolution=resolution, widths=widths, blocks=blocks, dropout=dropout)
+        super().__init__(
+            num_classes=num_classes, resolution=resolution, widths=widths, blocks=blocks, dropout=dropout,
+            in_channels=in_channels,
+        )  # fmt: skip
         if resolution < 16 or resolution % 16:
             raise InvalidInputError(f"resolution: expected a multiple of 16, got {resolution}")
-        stages: list[nn.Module] = [SpaceToDepth3d(2), nn.Conv3d(8, widths[0], 3, padding=1, bias=False)]
+        stages: list[nn.Module] = [SpaceToDepth3d(2), nn.Conv3d(8 * in_channels, widths[0], 3, padding=1, bias=False)]
         for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
             if stage:
                 before = widths[stage - 1]
@@ -59,15 +67,17 @@ class VoxResNet(PretrainedModel):
         self.fc1 = nn.Linear(widths[-1] * (resolution // 16) ** 3, FEATURES)
         self.norm = nn.BatchNorm1d(FEATURES)
         self.dropout = nn.Dropout(dropout)
-        self.fc2 = nn.Linear(FEATURES, num_classes)
+        self.fc2 = self.new_classifier(FEATURES, num_classes)
         self.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
-    def features(self, x: Float[Tensor, "B 1 R R R"]) -> Float[Tensor, "B 256"]:
+    def features(self, x: Shaped[Tensor, "B C R R R"]) -> Float[Tensor, "B 256"]:
         """The FC256 descriptor, used for retrieval."""
+        x = as_grids(x, self.config["in_channels"], self.config["resolution"], self.fc2.weight.dtype)
+        check_batch_of_one(x, self.norm.training)
         return torch.relu(self.norm(self.fc1(self.dropout(self.stages(x).flatten(1)))))
 
     def classify(self, features: Float[Tensor, "B 256"]) -> Float[Tensor, "B K"]:
         return self.fc2(self.dropout(features))
 
-    def forward(self, x: Float[Tensor, "B 1 R R R"]) -> Float[Tensor, "B K"]:
+    def forward(self, x: Shaped[Tensor, "B C R R R"]) -> Float[Tensor, "B K"]:
         return self.classify(self.features(x))

@@ -7,6 +7,7 @@ import torch
 
 from geolearn.errors import InvalidInputError
 from geolearn.structures import Mesh
+from geolearn.structures.foreign import takes_mesh
 from geolearn.typing import Array, Bool, Float, Int, Tensor
 
 
@@ -28,6 +29,7 @@ class ClosestPoints(NamedTuple):
     face_index: Int[Tensor, "*B"]
 
 
+@takes_mesh
 def closest_points(mesh: Mesh, points: Float[Tensor, "*B 3"]) -> ClosestPoints:
     """The point of the surface that is nearest to each of `points`: exact, in float64, by a tree of spheres.
 
@@ -56,6 +58,7 @@ def closest_points(mesh: Mesh, points: Float[Tensor, "*B 3"]) -> ClosestPoints:
     )
 
 
+@takes_mesh
 def winding_number(mesh: Mesh, points: Float[Tensor, "*B 3"]) -> Float[Tensor, "*B"]:
     """How often the surface winds around each point, counter-clockwise faces seen from outside counted positive.
 
@@ -77,6 +80,7 @@ def winding_number(mesh: Mesh, points: Float[Tensor, "*B 3"]) -> Float[Tensor, "
     return _like(points, _wound(where, tree)).reshape(points.shape[:-1])
 
 
+@takes_mesh
 def contains(mesh: Mesh, points: Float[Tensor, "*B 3"]) -> Bool[Tensor, "*B"]:
     """Which points the surface winds around: |winding number| > 1/2.
 
@@ -95,6 +99,7 @@ def contains(mesh: Mesh, points: Float[Tensor, "*B 3"]) -> Bool[Tensor, "*B"]:
     return torch.from_numpy(np.abs(_wound(where, tree)) > 0.5).to(points.device).reshape(points.shape[:-1])
 
 
+@takes_mesh
 def signed_distance(mesh: Mesh, points: Float[Tensor, "*B 3"]) -> Float[Tensor, "*B"]:
     """Distance to the surface, negative where `contains` says inside.
 

@@ -7,6 +7,7 @@ import torch
 from geolearn.ops.face_geometry import face_normals
 from geolearn.ops.welding import weld_vertices
 from geolearn.structures import Mesh
+from geolearn.structures.foreign import takes_mesh
 from geolearn.typing import Float, Int, Tensor
 
 
@@ -29,6 +30,7 @@ class FaceAdjacency(NamedTuple):
     dihedral_angle_rad: Float[Tensor, " E"]
 
 
+@takes_mesh
 def face_adjacency(mesh: Mesh) -> FaceAdjacency:
     """The neighbours of every face: the dual graph, on any soup of triangles.
 

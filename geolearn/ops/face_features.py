@@ -11,6 +11,7 @@ from geolearn.ops.shape_contexts import shape_context_features
 from geolearn.ops.shape_diameter import shape_diameter_features
 from geolearn.ops.spin_images import spin_image_features
 from geolearn.structures import Mesh
+from geolearn.structures.foreign import takes_mesh
 from geolearn.typing import Float, Tensor
 
 FEATURE_COUNT = 600
@@ -34,6 +35,7 @@ _FAMILIES = {
 }
 
 
+@takes_mesh
 def face_features(mesh: Mesh) -> Float[Tensor, "F 600"]:
     """Seven families of features side by side: what each face, its neighbourhood and the rest of the shape look like.
 

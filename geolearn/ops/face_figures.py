@@ -13,6 +13,7 @@ from geolearn.errors import InvalidInputError
 from geolearn.ops.edge_labels import edge_areas, edges_in_face_order, soft_edge_labels
 from geolearn.ops.face_geometry import face_areas
 from geolearn.structures import Mesh
+from geolearn.structures.foreign import takes_mesh
 from geolearn.typing import Float, Int, Tensor
 
 
@@ -86,6 +87,7 @@ def mean_iou(counts: Int[Tensor, "K K"]) -> float:
     return float(label_figures(counts).iou.nanmean())
 
 
+@takes_mesh
 def soft_edge_accuracy(mesh: Mesh, predicted: Int[Tensor, " F"], edge_labels: Int[Tensor, " E"]) -> float:
     """MeshCNN's lenient count: the share of edges, by area, whose predicted label is right or a neighbour's.
 
@@ -118,6 +120,7 @@ def soft_edge_accuracy(mesh: Mesh, predicted: Int[Tensor, " F"], edge_labels: In
     return 100 * float((edge_areas(face_edges, face_areas(mesh.triangles().double())) * credit).sum())
 
 
+@takes_mesh
 def hard_edge_accuracy(mesh: Mesh, predicted: Int[Tensor, " F"], edge_labels: Int[Tensor, " E"]) -> float:
     """The share of edges with the right label, every edge counting the same, and half for each of its two faces."""
     face_edges = edges_in_face_order(mesh.faces).face_edges

@@ -9,6 +9,7 @@ from geolearn.errors import InvalidInputError
 from geolearn.ops.face_adjacency import face_adjacency
 from geolearn.ops.face_geometry import face_areas
 from geolearn.structures import Mesh
+from geolearn.structures.foreign import takes_mesh
 from geolearn.typing import Array, Float, Tensor
 
 # Faces without area and edges of needles would make the problem singular: areas are at least this share of the mean
@@ -32,6 +33,7 @@ class FaceSpectrum(NamedTuple):
     areas: Float[Tensor, " F"]
 
 
+@takes_mesh
 def face_spectrum(mesh: Mesh, count: int) -> FaceSpectrum:
     """Eigenfunctions of L x = lambda A x on the faces.
 

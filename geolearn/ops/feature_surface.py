@@ -14,6 +14,7 @@ from geolearn.ops.heat_neighbourhoods import HeatNeighbourhoods
 from geolearn.ops.surface_graph import SurfaceSamples, surface_samples
 from geolearn.ops.welding import weld_vertices
 from geolearn.structures import Mesh
+from geolearn.structures.foreign import as_mesh
 from geolearn.typing import Array, Float, Tensor
 
 SCALES = (0.02, 0.035, 0.06, 0.1, 0.17, 0.3, 0.5, 0.8)  # radii of neighbourhoods
@@ -138,4 +139,4 @@ class FeatureSurface:
 
 def as_feature_surface(mesh: Mesh | FeatureSurface) -> FeatureSurface:
     """A surface made ready for features, once."""
-    return mesh if isinstance(mesh, FeatureSurface) else FeatureSurface(mesh)
+    return mesh if isinstance(mesh, FeatureSurface) else FeatureSurface(as_mesh(mesh))

@@ -24,6 +24,7 @@ from geolearn.ops.face_adjacency import face_adjacency
 from geolearn.ops.face_geometry import face_areas
 from geolearn.ops.minimum_cut import minimum_cut
 from geolearn.structures import Mesh
+from geolearn.structures.foreign import takes_mesh
 from geolearn.typing import Array, Float, Int, Tensor
 
 CONCAVE, CONVEX = 2.0, 0.5
@@ -33,6 +34,7 @@ SMOOTHNESS = (0.0, 0.003, 0.01, 0.02, 0.04, 0.07, 0.12, 0.2, 0.35)
 MAX_ROUNDS = 100
 
 
+@takes_mesh
 def smooth_labels(mesh: Mesh, probabilities: Float[Tensor, "F K"], smoothness: float) -> Int[Tensor, " F"]:
     """Labels of least energy (see above), from the most probable ones on. Never of more energy than those.
 

@@ -7,9 +7,11 @@ import torch
 
 from geolearn.errors import InvalidInputError
 from geolearn.structures import Mesh
+from geolearn.structures.foreign import takes_mesh
 from geolearn.typing import Array
 
 
+@takes_mesh
 def merge_vertices(mesh: Mesh, distance: float = 0.0) -> Mesh:
     """The mesh with one vertex where several stand in one place.
 

@@ -6,9 +6,11 @@ import torch
 
 from geolearn.errors import InvalidInputError
 from geolearn.structures import Mesh
+from geolearn.structures.foreign import takes_mesh
 from geolearn.typing import Int, Tensor
 
 
+@takes_mesh
 def split_parts(mesh: Mesh, labels: Int[Tensor, " F"] | None = None, names: Sequence[str] = ()) -> dict[str, Mesh]:
     """The faces of every label that occurs, by name and in the order of labels.
 

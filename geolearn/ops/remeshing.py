@@ -6,6 +6,7 @@ import torch
 from geolearn.errors import InvalidInputError
 from geolearn.ops.face_geometry import face_areas
 from geolearn.structures import Mesh
+from geolearn.structures.foreign import takes_mesh
 from geolearn.typing import Array
 
 ROUNDS = 5
@@ -13,6 +14,7 @@ ROOM = 3  # rows per expected vertex and face
 EQUILATERAL = 3**0.5 / 4  # area over squared side
 
 
+@takes_mesh
 def remesh(mesh: Mesh, edge_length: float, *, rounds: int = ROUNDS) -> Mesh:
     """The same surface with edges of about `edge_length`, all degrees near 6.
 

@@ -9,6 +9,7 @@ from geolearn._optional import require
 from geolearn.errors import InvalidInputError
 from geolearn.ops.face_geometry import face_areas, face_normals
 from geolearn.structures import Mesh
+from geolearn.structures.foreign import takes_mesh
 from geolearn.typing import Float, Int, Tensor
 
 # Two sides of a thin sheet are near in space but not in the direction they face: normals count as this share of the
@@ -29,6 +30,7 @@ class FaceMap(NamedTuple):
     weight: Float[Tensor, "F k"]
 
 
+@takes_mesh
 def simplify(mesh: Mesh, max_faces: int) -> Mesh:
     """About the same surface with about `max_faces` faces, by collapsing edges; the same mesh if it has no more.
 

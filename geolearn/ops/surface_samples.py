@@ -9,6 +9,7 @@ from geolearn.ops.face_geometry import face_cross
 from geolearn.ops.segments import scatter
 from geolearn.structures import Mesh, MeshBatch
 from geolearn.structures._door import whole_number
+from geolearn.structures.foreign import takes_meshes
 from geolearn.typing import Float, Int, Tensor
 
 
@@ -30,6 +31,7 @@ class SurfaceSamples(NamedTuple):
     face_index: Int[Tensor, "*B N"]
 
 
+@takes_meshes
 def sample_surface(mesh: Mesh | MeshBatch, count: int, *, generator: torch.Generator | None = None) -> SurfaceSamples:
     """`count` points per mesh, independent and uniform over its area.
 

@@ -8,6 +8,7 @@ import torch
 from geolearn.ops.face_geometry import face_cross
 from geolearn.ops.topology import adjacent_faces, mesh_edges
 from geolearn.structures import Mesh
+from geolearn.structures.foreign import takes_mesh
 from geolearn.typing import Bool, Tensor
 
 SLIVER = 1e-3  # 4 sqrt(3) area / sum of squared sides
@@ -16,6 +17,7 @@ FARTHEST = 1.0  # mean edges
 ROUNDS_PER_RING = 10  # of neighbours that the smoothing takes in as well
 
 
+@takes_mesh
 def flawed_faces(mesh: Mesh) -> tuple[Bool[Tensor, " F"], Bool[Tensor, " F"]]:
     """Which faces are folded, looking away from the mean normal of their neighbours weighted by area, and which are
     degenerate, with 4 sqrt(3) area / sum of squared sides below 1e-3.
@@ -35,6 +37,7 @@ def flawed_faces(mesh: Mesh) -> tuple[Bool[Tensor, " F"], Bool[Tensor, " F"]]:
     return (around * cross).sum(1) < 0, shape < SLIVER
 
 
+@takes_mesh
 def unfold(mesh: Mesh) -> Mesh:
     """The mesh with the vertices of flawed faces drawn to the mean of their neighbours until no face is flawed.
 

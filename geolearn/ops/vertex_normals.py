@@ -4,9 +4,11 @@ import torch
 
 from geolearn.ops.face_geometry import face_cross
 from geolearn.structures import Mesh
+from geolearn.structures.foreign import takes_mesh
 from geolearn.typing import Float, Tensor
 
 
+@takes_mesh
 def vertex_normals(mesh: Mesh) -> Float[Tensor, "V 3"]:
     """Unit normals of the vertices: the mean of their faces' normals weighted by area; 0 where there is none.
 

@@ -10,9 +10,11 @@ from geolearn.errors import InvalidInputError
 from geolearn.ops.grid_frame import MAX_RESOLUTION, check_bounds, frame_of_box
 from geolearn.structures import Mesh, VoxelGrid
 from geolearn.structures._door import whole_number
+from geolearn.structures.foreign import takes_mesh
 from geolearn.typing import Array, Tensor
 
 
+@takes_mesh
 def voxelize(
     mesh: Mesh,
     resolution: int,

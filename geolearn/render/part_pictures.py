@@ -7,6 +7,7 @@ from geolearn.errors import InvalidInputError
 from geolearn.render.pictures import render_views, visible_faces
 from geolearn.render.rigs import camera_rig, frame_mesh
 from geolearn.structures import Cameras, Mesh
+from geolearn.structures.foreign import takes_mesh
 from geolearn.typing import Float, Int, Tensor
 
 # sRGB, 0..255; one after the other far apart, so that neighbouring labels are told apart.
@@ -27,6 +28,7 @@ def part_colours(count: int) -> Float[Tensor, "K 3"]:
     return palette[label % len(palette)] * 0.7 ** (label // len(palette))[:, None]
 
 
+@takes_mesh
 def render_parts(
     mesh: Mesh,
     labels: Int[Tensor, " F"] | None = None,

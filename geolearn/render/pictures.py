@@ -6,12 +6,14 @@ import torch
 from geolearn.errors import InvalidInputError, unknown_name
 from geolearn.render.projection import image_size
 from geolearn.structures import Cameras, Mesh, MeshBatch
+from geolearn.structures.foreign import takes_meshes
 from geolearn.typing import Float, Int, Shaped, Tensor
 
 SHADINGS = ("smooth", "flat", "depth", "normals", "silhouette")
 TASKS_PER_THREAD = 4  # images are cut into bands of rows until there are this many tasks per thread
 
 
+@takes_meshes
 def render_views(
     mesh: Mesh | MeshBatch,
     cameras: Cameras,
@@ -75,6 +77,7 @@ def render_views(
     return images[0] if isinstance(mesh, Mesh) else images
 
 
+@takes_meshes
 def visible_faces(mesh: Mesh | MeshBatch, cameras: Cameras, size: tuple[int, int]) -> Int[Tensor, "B V H W"]:
     """The packed index of the face that every pixel centre sees, int32, -1 for none; as in `render_views`."""
     batch = MeshBatch.from_meshes([mesh]) if isinstance(mesh, Mesh) else mesh

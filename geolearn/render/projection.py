@@ -100,6 +100,13 @@ def project(mesh: Mesh | MeshBatch, cameras: Cameras, size: int | tuple[int, int
 
 
 def image_size(cameras: Cameras, size: int | tuple[int, int] | None) -> tuple[int, int]:
+    """The cameras' height and width, or those that are asked for.
+
+    Raises:
+        InvalidInputError: a word, or less than one pixel.
+    """
+    if isinstance(size, str):
+        raise InvalidInputError(f"size: expected pixels, or (height, width), got {size!r}; is it shading={size!r}?")
     height, width = (size, size) if isinstance(size, int) else size or (cameras.height, cameras.width)
     if height < 1 or width < 1:
         raise InvalidInputError(f"size: expected at least 1 pixel, got {height} x {width}")

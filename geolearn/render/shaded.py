@@ -12,6 +12,7 @@ from geolearn.render.rasterizer import MeshRasterizer
 from geolearn.render.soft import LEAST_SHARE
 from geolearn.structures import Cameras, Mesh, MeshBatch
 from geolearn.structures.camera_conventions import to_pytorch3d
+from geolearn.structures.foreign import takes_meshes
 from geolearn.typing import Float, Tensor
 
 SHADERS = {
@@ -23,6 +24,7 @@ SHADERS = {
 }
 
 
+@takes_meshes
 def render_shaded(
     mesh: Mesh | MeshBatch,
     cameras: Cameras,

@@ -32,6 +32,7 @@ from geolearn.render.pictures import visible_faces
 from geolearn.render.projection import Projected, project
 from geolearn.render.rasterizer import rasterize_meshes
 from geolearn.structures import Cameras, Mesh, MeshBatch
+from geolearn.structures.foreign import takes_meshes
 from geolearn.typing import Float, Tensor
 
 LEAST_SHARE = 1e-4  # a face reaches as far as its sigmoid exceeds this
@@ -40,6 +41,7 @@ PIECES_PER_THREAD = 4
 PADDING = 8  # the kernels visit pixels in blocks
 
 
+@takes_meshes
 def render_silhouette(
     mesh: Mesh | MeshBatch,
     cameras: Cameras,
@@ -97,6 +99,7 @@ def render_silhouette(
     return images[0] if isinstance(mesh, Mesh) else images
 
 
+@takes_meshes
 def render_depth(
     mesh: Mesh | MeshBatch, cameras: Cameras, size: int | tuple[int, int] | None = None
 ) -> Float[Tensor, "*B V H W"]:

@@ -178,6 +178,8 @@ class MeshBatch:
 
     >>> corner = Mesh(torch.tensor([[0.0, 0, 0], [2, 0, 0], [0, 1, 0]]), torch.tensor([[0, 1, 2]]))
     >>> batch = MeshBatch.from_meshes([corner, corner])
+    >>> batch
+    MeshBatch(2 meshes, 6 verts, 2 faces)
     >>> batch.faces.tolist(), batch.verts_per_mesh.tolist()
     ([[0, 1, 2], [3, 4, 5]], [3, 3])
     """
@@ -224,6 +226,10 @@ class MeshBatch:
 
     def __len__(self) -> int:
         return len(self.verts_per_mesh)
+
+    def __repr__(self) -> str:
+        labels = "" if self.face_labels is None else ", labelled"
+        return f"MeshBatch({len(self)} meshes, {len(self.verts)} verts, {len(self.faces)} faces{labels})"
 
     @classmethod
     def from_meshes(cls, meshes: Iterable[Mesh]) -> "MeshBatch":

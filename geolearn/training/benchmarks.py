@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from geolearn.data import Reading, open_collection
-from geolearn.data.folders.folder import is_path, slug
+from geolearn.data.folders.folder import is_path
 from geolearn.errors import CheckpointError, InvalidInputError
 from geolearn.reports.environment import describe_environment
-from geolearn.reports.files import write_json, write_text
-from geolearn.reports.page import Report, markdown_table
-from geolearn.reports.plots import plot_lines
+from geolearn.training.benchmark_files import result_name, write_benchmark
 from geolearn.training.benchmark_protocols import Benchmark, load_benchmark
 from geolearn.training.method import Figure
 from geolearn.training.runs import Run, make_run, train
@@ -36,7 +34,9 @@ def run_benchmark(
     reading: Reading | None = None,
     command: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Train and test every model with every seed, write `output/name.{json,md,html}`; returns the table's rows.
+    """Train and test every model with every seed, write the results; returns the table's rows.
+
+    Results are `output/name.{json,md,html}`, and the table as .csv and .tex.
 
     A seed whose run folder holds a finished run of the same recipe is not trained again. What the files say of other
     models and recipes stays in them.
@@ -69,7 +69,7 @@ def run_benchmark(
                 changed = "".join(f"-{field}={value}" for field, value in (changes or {}).items()).replace("/", "_")
                 changed += f"-{resolution}" if resolution else ""
                 own = f"-{category}" if category else ""
-                folder = runs / f"{name}{own}-{model}-{chosen}{changed}-{run.recipe.epochs}ep-{seed}"
+                folder = runs / f"{name}{own}-{model}-{Path(chosen).stem}{changed}-{run.recipe.epochs}ep-{seed}"
                 figures |= {figure.name: figure for figure in run.method.figures}
                 rows[category] = _one_seed(run, folder, protocol)
             per_seed.append(_mean_of(seed, list(rows.values())))
@@ -104,37 +104,7 @@ def run_benchmark(
         "environment": describe_environment(),
         **({"warnings": data_warnings} if data_warnings else {}),
     }
-    rows, view_rows = _rows(entries, protocol, figures), _view_rows(entries, figures)
-    class_rows = _class_rows(entries, figures)
-    write_json(output / f"{name}.json", result)
-    tables = markdown_table(rows)
-    made_by = ", ".join(f"`{made}`" for made in dict.fromkeys(entry["command"] for entry in entries))
-    if view_rows:
-        tables += f"\nBy the number of views at test time:\n\n{markdown_table(view_rows)}"
-    if class_rows:
-        tables += f"\nBy class:\n\n{markdown_table(class_rows)}"
-    told = "".join(f"**{warning}.**\n\n" for warning in data_warnings)
-    write_text(output / f"{name}.md", f"# {title}\n\n{protocol.text}.\n\n{told}{tables}\nMade by {made_by}.\n")
-    page = Report(f"Benchmark {title}")
-    page.text(protocol.text)
-    for warning in data_warnings:
-        page.warning(warning)
-    page.table(rows)
-    if view_rows:
-        _plot_views(entries, output / f"{name}.png")
-        page.picture(output / f"{name}.png", "Tested with fewer or more views, mean of all seeds")
-        page.table(view_rows)
-    if class_rows:
-        page.table(class_rows)
-    page.code(result["command"])
-    page.code(json.dumps(result["environment"], indent=2))
-    page.write(output / f"{name}.html")
-    return rows
-
-
-def result_name(name: str) -> str:
-    """What the files of a benchmark are named: as it is itself, or after a folder of shapes and its place."""
-    return slug(Path(name)) if is_path(name) else name
+    return write_benchmark(result, protocol, figures, output)
 
 
 def _with_earlier(path: Path, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -164,7 +134,7 @@ def _one_seed(run: Run, folder: Path, protocol: Benchmark) -> dict[str, Any]:
     report = json.loads(tested.read_text(encoding="utf-8"))
     names = [figure.name for figure in run.method.figures if figure.name in report]
     figures = {"seed": run.seed, **{name: report[name] for name in names}}
-    for name in ("num_samples", "num_samples_without_duplicates", "by_views"):
+    for name in ("num_samples", "num_samples_without_duplicates", "by_views", "per_class"):
         if name in report:
             figures[name] = report[name]
     return {**figures, "training_seconds": trained["seconds"], "parameters": trained["parameters"]}
@@ -191,69 +161,3 @@ def _summary(per_seed: Sequence[dict[str, Any]]) -> dict[str, Any]:
         spread = statistics.stdev(values) if len(values) > 1 else None
         summary[name] = {"mean": statistics.fmean(values), "std": spread}
     return summary
-
-
-def _rows(
-    entries: Sequence[dict[str, Any]], protocol: Benchmark, figures: Mapping[str, Figure]
-) -> list[dict[str, Any]]:
-    rows = [
-        {
-            "model": f"**{entry['model']}** ({entry['recipe']['name']}, {_seeds(entry)})",
-            **_figures(entry["metrics"], figures),
-            "source": "this library",
-        }
-        for entry in entries
-    ]
-    for published in protocol.published:
-        numbers = {figure.title: published.figures.get(name) for name, figure in figures.items()}
-        rows.append({"model": published.model, **numbers, "source": published.source})
-    known = [column for column in rows[0] if any(row[column] is not None for row in rows)]
-    return [{column: row[column] for column in known} for row in rows]
-
-
-def _seeds(entry: Mapping[str, Any]) -> str:
-    count = len(entry["per_seed"])
-    return "1 seed" if count == 1 else f"{count} seeds"
-
-
-def _view_rows(entries: Sequence[dict[str, Any]], figures: Mapping[str, Figure]) -> list[dict[str, Any]]:
-    """One row for each number of views that a model was tested with."""
-    rows = []
-    for entry in entries:
-        for tested in entry["by_views"]:
-            found = {column: value for column, value in _figures(tested, figures).items() if value is not None}
-            rows.append({"model": f"{entry['model']} ({entry['recipe']['name']})", "views": tested["views"], **found})
-    return rows
-
-
-def _class_rows(entries: Sequence[dict[str, Any]], figures: Mapping[str, Figure]) -> list[dict[str, Any]]:
-    """A row per class, a column per model with the figure that decides."""
-    table: dict[str, dict[str, Any]] = {}
-    for entry in entries:
-        for row in entry.get("by_class", ()):
-            found = {title: value for title, value in _figures(row, figures).items() if value is not None}
-            title, value = next(iter(found.items()))
-            columns = table.setdefault(row["class"], {"class": row["class"]})
-            columns[f"{entry['model']} ({entry['recipe']['name']}), {title}"] = value
-    return list(table.values())
-
-
-def _figures(summary: dict[str, Any], figures: Mapping[str, Figure]) -> dict[str, str | None]:
-    return {
-        figure.title: _with_spread(value) if (value := summary.get(name)) else None for name, figure in figures.items()
-    }
-
-
-def _with_spread(value: Mapping[str, float | None]) -> str:
-    spread = value["std"]
-    return f"{value['mean']:.2f}" + ("" if spread is None else f" ± {spread:.2f}")
-
-
-def _plot_views(entries: Sequence[dict[str, Any]], path: Path) -> None:
-    lines = {}
-    for entry in entries:
-        for name in ("instance_accuracy", "retrieval_map", "retrieval_map_metric"):
-            points = [(row["views"], row[name]["mean"]) for row in entry["by_views"] if name in row]
-            if points:
-                lines[f"{entry['recipe']['name']}: {name.replace('_', ' ')}"] = list(zip(*points, strict=True))
-    plot_lines(lines, path, across="views at test time", up="%")

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from geolearn.io import save_mesh, save_moved
+from geolearn.io.upright import save_upright
 from geolearn.structures import Mesh
 from geolearn.typing import Float, Tensor
 
@@ -26,8 +27,13 @@ def turn_back(loaded: Mesh, upright: Mesh, deformed: Mesh, turn: Float[Tensor, "
     return torch.where((motion != 0).any(1)[:, None], loaded.verts + motion, loaded.verts)
 
 
-def write_deformed(source: Path, output: Path, loaded: Mesh, verts: Float[Tensor, "V 3"]) -> list[str]:
+def write_deformed(
+    source: Path, output: Path, loaded: Mesh, verts: Float[Tensor, "V 3"], up: Float[Tensor, " 3"] | None = None
+) -> list[str]:
     """Write the deformed mesh; returns what somebody has to know about the file.
+
+    Args:
+        up: the direction that points up in the source, by default Z; in another format it stands upright as well.
 
     Raises:
         MeshFormatError: a file whose vertices cannot be replaced in place.
@@ -36,7 +42,11 @@ def write_deformed(source: Path, output: Path, loaded: Mesh, verts: Float[Tensor
     if source.suffix.lower() in IN_PLACE and output.suffix.lower() == source.suffix.lower():
         save_moved(source, output, verts)
         return _copy_materials(source, output) if source.suffix.lower() == ".obj" else []
-    save_mesh(replace(loaded, verts=verts, attributes=None), output)
+    deformed = replace(loaded, verts=verts, attributes=None)
+    if output.suffix.lower() == source.suffix.lower():
+        save_mesh(deformed, output)
+    else:
+        save_upright(deformed, output, up=up)
     if source.suffix.lower() in (".stl", ".off"):
         return []
     return [

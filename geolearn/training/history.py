@@ -54,9 +54,10 @@ class History(pl.Callback):
         )
 
 
-def read_rows(path: Path) -> list[dict[str, float]]:
+def read_rows(path: Path) -> list[dict[str, int | float]]:
     """The rows of metrics.csv; empty where there is no such file yet."""
     if not path.is_file():
         return []
     with path.open(encoding="utf-8", newline="") as file:
-        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+        rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+    return [{**row, "epoch": int(row["epoch"])} for row in rows]

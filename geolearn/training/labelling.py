@@ -7,15 +7,16 @@ from typing import cast
 import numpy as np
 
 from geolearn._optional import require
-from geolearn.data.prepared.meshes import to_z_up
 from geolearn.errors import InvalidInputError
 from geolearn.io import save_mesh
 from geolearn.io.face_labels import write_face_labels
 from geolearn.io.part_files import save_labelled_ply, save_part_scene
+from geolearn.io.upright import stand_up
 from geolearn.ops.mesh_parts import split_parts
 from geolearn.render.part_pictures import part_colours, render_parts
 from geolearn.render.sheets import contact_sheet
 from geolearn.structures import Mesh
+from geolearn.structures.foreign import takes_mesh
 from geolearn.training.methods.face_labeling import FaceLabeling, LabelledFaces
 from geolearn.training.testing import load_trained
 from geolearn.typing import PathLike
@@ -23,6 +24,7 @@ from geolearn.typing import PathLike
 PICTURE_SIZE = 320
 
 
+@takes_mesh
 def label_mesh(mesh: Mesh, weights: PathLike, *, smoothness: float | None = None) -> LabelledFaces:
     """The label of every face of a mesh, by trained weights.
 
@@ -60,15 +62,14 @@ def write_labelled(
         path: of a PLY with colours and labels; a picture from four sides is put beside it as PNG.
         labels: of a text with the name of every face's part.
         parts: of a folder for every part as a mesh of its own, `<name>.ply`, and `parts.glb`, a scene of all.
-        up: the axis that points up in the picture.
+        up: the axis that points up in the mesh; in the files it is Z, in `parts.glb` Y, as glTF has it.
     """
-    labelled = replace(mesh, face_labels=found.labels)
+    labelled = stand_up(replace(mesh, face_labels=found.labels), up)
     colours = part_colours(len(found.names))
     path.parent.mkdir(parents=True, exist_ok=True)
     save_labelled_ply(labelled, path, colours)
     written = [path, path.with_suffix(".png")]
-    upright = replace(labelled, verts=to_z_up(labelled.verts, up))
-    sheet = contact_sheet(render_parts(upright, size=PICTURE_SIZE), 4)
+    sheet = contact_sheet(render_parts(labelled, size=PICTURE_SIZE), 4)
     pixels = np.ascontiguousarray((sheet.permute(1, 2, 0) * 255).round().byte().numpy())
     require("PIL.Image", extra="train").fromarray(pixels).save(written[1])
     if labels is not None:

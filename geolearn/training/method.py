@@ -29,7 +29,7 @@ from geolearn.typing import Tensor
 
 R = TypeVar("R", bound=Recipe)
 G = TypeVar("G", bound=GradientRecipe)
-METHODS: Registry[type["Method"]] = Registry("method")
+METHODS: Registry[type["Method"]] = Registry("method", plugins=True)
 Picture = tuple[Path, str]  # a PNG file and its caption
 
 
@@ -81,6 +81,9 @@ class Prediction(ABC):
     @abstractmethod
     def summary(self) -> str:
         """The answer in a line."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.summary()})"
 
 
 @dataclass(frozen=True)

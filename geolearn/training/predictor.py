@@ -1,13 +1,19 @@
 """One shape in, an answer out."""
 
+import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from geolearn.data.prepared.meshes import to_z_up
+import numpy as np
+import torch
+
 from geolearn.errors import InvalidInputError
 from geolearn.io import load_mesh, load_voxels
+from geolearn.io.upright import customary_up, stand_up
+from geolearn.models.doors import as_pictures
 from geolearn.structures import Mesh, VoxelGrid
+from geolearn.structures.foreign import as_mesh
 from geolearn.training.method import Prediction
 from geolearn.training.testing import Trained, load_trained
 from geolearn.typing import PathLike, Tensor
@@ -25,14 +31,14 @@ class Predictor:
     def __repr__(self) -> str:
         return f"Predictor({self.trained.name!r}, {self.trained.record['model']})"
 
-    def __call__(self, shape: Mesh | VoxelGrid | Tensor | PathLike) -> Prediction:
+    def __call__(self, shape: Any) -> Prediction:
         """What the weights say of a shape, prepared as their training shapes were.
 
         Args:
-            shape: a mesh (Z up, of any size), a grid, pictures (V, C, H, W) in [0, 1], or a mesh or voxel file.
+            shape: a mesh (Z up, of any size), also of trimesh, Open3D or PyTorch3D; a grid, also as an array (R, R, R);
+                pictures (V, C, H, W) in [0, 1], or bytes; or a mesh or voxel file.
         """
-        known = shape if isinstance(shape, Mesh | VoxelGrid | Tensor) else read_shape(shape)
-        return self.trained.method.predict(self.trained.net, known, self.trained.classes)
+        return self.trained.method.predict(self.trained.net, _known(shape), self.trained.classes)
 
 
 def load_predictor(run_or_weights: PathLike) -> Predictor:
@@ -50,12 +56,35 @@ def load_predictor(run_or_weights: PathLike) -> Predictor:
     return Predictor(load_trained(run_or_weights))
 
 
-def read_shape(path: PathLike, up: str = "z") -> Mesh | VoxelGrid:
-    """A mesh or voxel file, by its suffix; `up` is the axis that points up in a mesh file."""
+def _known(shape: Any) -> Mesh | VoxelGrid | Tensor:
+    """A shape of any kind as one of the three that methods know."""
+    if isinstance(shape, str | os.PathLike):
+        return read_shape(shape)
+    if isinstance(shape, VoxelGrid):
+        return shape
+    if not isinstance(shape, Tensor | np.ndarray):
+        return as_mesh(shape, "shape")
+    values = torch.as_tensor(shape)
+    if values.ndim == 3:
+        return VoxelGrid(values)
+    if values.ndim != 4:
+        raise InvalidInputError(f"shape: expected a grid (R, R, R) or pictures (V, C, H, W), got {tuple(values.shape)}")
+    pictures = as_pictures(values[None], torch.float32, "shape")[0]
+    low, high = pictures.aminmax()
+    if low < 0 or high > 1:
+        raise InvalidInputError(f"shape: expected pictures in [0, 1], got {float(low):.4g}..{float(high):.4g}")
+    return pictures
+
+
+def read_shape(path: PathLike, up: str = "auto") -> Mesh | VoxelGrid:
+    """A mesh or voxel file, by its suffix.
+
+    Args:
+        up: the axis that points up in a mesh file: "x", "y", "z", or "auto", Y in OBJ and glTF and Z in the others.
+    """
     if Path(path).suffix.lower() in GRIDS:
         return load_voxels(path)
-    mesh = load_mesh(path, attributes=False)
-    return replace(mesh, verts=to_z_up(mesh.verts, up))
+    return stand_up(load_mesh(path, attributes=False), customary_up(path) if up == "auto" else up)
 
 
 def find_shapes(paths: Sequence[PathLike]) -> list[Path]:

@@ -96,7 +96,7 @@ class GradientRecipe(Recipe):
         )
 
 
-RECIPES: Registry[Recipe] = Registry("recipe")
+RECIPES: Registry[Recipe] = Registry("recipe", plugins=True)
 
 
 def find_recipe(model: str, recipe: str) -> Recipe:

@@ -13,32 +13,39 @@ import dataclasses
 import json
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Checkpoint
-from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.loggers import Logger
 
 from geolearn.data import Batches, Collection, Packed, Reading, open_collection
-from geolearn.errors import CheckpointError, InvalidInputError
+from geolearn.errors import InvalidInputError
 from geolearn.models import save_model
-from geolearn.reports.environment import describe_environment
 from geolearn.reports.files import write_json
 from geolearn.training.averaging import RunningAverage
 from geolearn.training.history import History
 from geolearn.training.learner import Learner
+from geolearn.training.loggers import make_loggers
 from geolearn.training.method import METHODS, Method
-from geolearn.training.recipes import Recipe, change_fields, find_recipe
+from geolearn.training.recipe_files import choose_recipe
+from geolearn.training.recipes import Recipe, change_fields
+from geolearn.training.run_folder import claimed, find_checkpoint
+from geolearn.training.starts import recipe_from, start_from
 from geolearn.training.training_progress import TrainingProgress
 
 
 @dataclass(frozen=True)
 class Run:
-    """What to train, on what, how; the content of config.json. `reading` is for folders of one's own."""
+    """What to train, on what, how; the content of config.json.
+
+    Attributes:
+        reading: how the files of a folder of one's own are read.
+        start: the weights that the training starts from, a run folder, a file or a name; None: from nothing.
+    """
 
     model: str
     data: str
@@ -52,6 +59,7 @@ class Run:
     accelerator: str = "auto"
     precision: str = "32-true"
     reading: Reading | None = None
+    start: str | None = None
 
     @property
     def method(self) -> Method:
@@ -62,6 +70,8 @@ class Run:
         fields = dataclasses.asdict(self)
         if self.reading is None:
             del fields["reading"]
+        if self.start is None:
+            del fields["start"]
         return json.loads(json.dumps({"method": self.recipe.method, **fields}))
 
 
@@ -73,16 +83,21 @@ def make_run(
     epochs: int | None = None,
     changes: Mapping[str, str] | None = None,
     resolution: int | None = None,
+    start: str | None = None,
     **settings: Any,
 ) -> Run:
     """A `Run` from names; its recipe's name says what was changed.
 
     Args:
+        recipe: its name, or a file that ends in .toml (`geolearn.training.recipe_files`).
         epochs: train for this long instead of the recipe's number of epochs.
         changes: fields of the recipe by text, such as `{"learning_rate": "3e-4"}`, see `change_fields`.
         resolution: cells or pixels a side instead of the recipe's, see `Recipe.at_resolution`.
+        start: weights to start from; the model gets their layers.
     """
-    chosen = find_recipe(model, recipe)
+    chosen, recipe = choose_recipe(model, recipe)
+    if start is not None:
+        chosen, recipe = recipe_from(chosen, model, start), f"{recipe} (from {start})"
     if resolution is not None:
         chosen, recipe = chosen.at_resolution(resolution), f"{recipe} (resolution={resolution})"
     if changes:
@@ -90,16 +105,23 @@ def make_run(
         recipe = f"{recipe} ({', '.join(f'{name}={value}' for name, value in changes.items())})"
     if epochs is not None and epochs != chosen.epochs:
         chosen, recipe = replace(chosen, epochs=epochs), f"{recipe} ({epochs} epochs)"
-    return Run(model=model, data=data, recipe_name=recipe, recipe=chosen, **settings)
+    return Run(model=model, data=data, recipe_name=recipe, recipe=chosen, start=start, **settings)
 
 
 def train(
-    run: Run, folder: Path, *, data: Collection | None = None, resume: bool = False, progress: bool = True
+    run: Run,
+    folder: Path,
+    *,
+    data: Collection | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    loggers: Sequence[str] = ("tensorboard",),
 ) -> dict[str, Any]:
     """Train one model and fill `folder` with the files listed above.
 
     Args:
         data: where training and validation come from; by default the dataset that `run.data` names.
+        loggers: where curves go besides metrics.csv, some of `geolearn.training.loggers.LOGGERS`.
         resume: continue from checkpoints/last.ckpt where there is one; the run must be the same.
 
     Returns:
@@ -113,13 +135,15 @@ def train(
         raise InvalidInputError(
             f"devices * nodes: the batch of {run.recipe.batch_size} does not divide over {processes} devices"
         )
-    checkpoint = _check(run, folder, resume)
+    checkpoint = find_checkpoint(run.record(), folder, resume)
+    curves = make_loggers(loggers, folder, run)
     data = data or open_collection(run.data, run.protocol, run.validation, run.reading)
     split = method.load(data, "train", training=True)
     held_out = method.load(data, "val") if run.validation else None
-    _claim(run, folder)
     pl.seed_everything(run.seed, workers=True, verbose=False)
     net = method.build(split)
+    if run.start is not None:
+        start_from(net, run.start, split.classes)
     made = {"training": True, "seed": run.seed}
     batches = method.batches(method.prepare(net, split, training=True), processes=processes, **made)
     validation = (
@@ -127,9 +151,10 @@ def train(
     )
     alone = method.batches(split, rank=0, world_size=1, **made)
     learner = Learner(method, net, len(alone), seed=run.seed)
-    trainer = _trainer(run, learner, folder, progress)
+    trainer = _trainer(run, learner, folder, progress, curves)
     started = time.perf_counter()
-    _fit(trainer, learner, batches, validation, checkpoint)
+    with claimed(run.record(), folder):
+        _fit(trainer, learner, batches, validation, checkpoint)
     seconds = time.perf_counter() - started
     method.finish(net)
     result = {
@@ -173,6 +198,7 @@ def _notes(run: Run, split: Packed) -> dict[str, Any]:
         "recipe": run.recipe_name,
         "seed": run.seed,
         **({"reading": dataclasses.asdict(run.reading)} if run.reading else {}),
+        **({} if run.start is None else {"start": run.start}),
     }
 
 
@@ -190,33 +216,7 @@ class SaveEveryEpoch(Checkpoint):
         trainer.save_checkpoint(self.path, weights_only=False)
 
 
-def _check(run: Run, folder: Path, resume: bool) -> Path | None:
-    """The checkpoint to start from, if any; refuses a folder that holds something else."""
-    path = folder / "config.json"
-    last = folder / "checkpoints" / "last.ckpt"
-    if rank_zero_only.rank == 0 and path.is_file():  # other processes of this run: the first one has checked
-        before = json.loads(path.read_text(encoding="utf-8"))
-        config = run.record()
-        # Where a run goes on may differ (other devices); what it is may not.
-        where = ("devices", "nodes", "accelerator")
-        changed = [key for key in (*config, "reading") if key not in where and before.get(key) != config.get(key)]
-        if changed:
-            raise CheckpointError(
-                f"{folder} holds another run (different {', '.join(changed)}); give another output folder"
-            )
-        if not resume:
-            raise CheckpointError(f"{folder} holds this run already; pass --resume to continue it, or another folder")
-    return last if resume and last.is_file() else None
-
-
-def _claim(run: Run, folder: Path) -> None:
-    """Say in the folder what is trained there; only once its data was found, so that a failed start claims nothing."""
-    if rank_zero_only.rank == 0 and not (folder / "config.json").is_file():
-        write_json(folder / "config.json", run.record())
-        write_json(folder / "environment.json", describe_environment())
-
-
-def _trainer(run: Run, learner: Learner, folder: Path, progress: bool) -> pl.Trainer:
+def _trainer(run: Run, learner: Learner, folder: Path, progress: bool, loggers: list[Logger]) -> pl.Trainer:
     several = len(learner.phases) > 1 or any(len(phase.descents) > 1 for phase in learner.phases)
     callbacks: list[pl.Callback] = [
         History(folder),
@@ -234,7 +234,7 @@ def _trainer(run: Run, learner: Learner, folder: Path, progress: bool) -> pl.Tra
         strategy="auto" if run.devices * run.nodes == 1 else _SHARED[several],
         precision=run.precision,  # type: ignore[arg-type]
         callbacks=callbacks,
-        logger=TensorBoardLogger(folder / "tensorboard", name="", version=""),
+        logger=loggers or False,
         limit_val_batches=None if run.validation else 0,
         use_distributed_sampler=False,  # our loaders shard by rank themselves
         enable_progress_bar=False,  # ours, which writes lines where there is no terminal

@@ -13,6 +13,7 @@ from geolearn.fitting import run as fit_run
 from geolearn.fitting.run import FitSettings, convert_to_mesh, run_fit
 from geolearn.fitting.sheets import silhouette_errors, turntable, up_of
 from geolearn.io import load_mesh, save_views
+from geolearn.io.upright import stand_up
 from geolearn.models import PCADecoder, save_model
 from geolearn.ops.isosurface import isosurface, voxel_surface
 from geolearn.render import camera_rig, render_views
@@ -58,7 +59,8 @@ def test_everything_is_written(quickly, tmp_path, capsys):
     assert record["settings"]["hold_out"] == 4
     assert len(record["history"]) == record["steps"] == 24
     assert len(record["view_coverage_iou"]) == 7
-    meshes = [load_mesh(out / f"mesh.{name}") for name in ("glb", "obj", "ply")]
+    # The cameras' world has Z up, and so has the PLY; the others stand upright in formats that have Y up.
+    meshes = [load_mesh(out / "mesh.ply"), *(stand_up(load_mesh(out / f"mesh.{name}"), "y") for name in ("glb", "obj"))]
     assert all(torch.equal(mesh.verts, meshes[0].verts) for mesh in meshes)
     assert b"uchar red" in (out / "mesh.ply").read_bytes()[:400]  # pictures in colour
     page = (out / "report.html").read_text()

@@ -7,6 +7,7 @@ import trimesh
 from geolearn.errors import InvalidInputError
 from geolearn.io import load_mesh, save_mesh
 from geolearn.io.part_files import load_face_colours, save_labelled_ply, save_part_scene
+from geolearn.io.upright import stand_up
 from geolearn.ops.mesh_parts import split_parts
 from geolearn.structures import Mesh
 
@@ -47,7 +48,7 @@ def test_a_scene_has_its_parts_by_name(tmp_path):
     assert set(scene.geometry) == {"seat", "leg"}
     assert len(scene.geometry["leg"].faces) == 2
     assert scene.geometry["seat"].visual.material.name == "seat"
-    again = load_mesh(tmp_path / "s.glb")
+    again = stand_up(load_mesh(tmp_path / "s.glb"), "y")
     assert torch.equal(again.triangles(), torch.cat([part.triangles() for part in parts.values()]))
 
 

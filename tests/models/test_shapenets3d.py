@@ -176,7 +176,7 @@ def test_what_cannot_be_is_refused():
         ShapeNets3D(10, resolution=32)
     with pytest.raises(InvalidInputError, match=r"resolution: expected 26, 30, 34"):
         ShapeNets3DClassifier(10, resolution=22)
-    with pytest.raises(InvalidInputError, match=r"grids: expected \(B, 1, 26, \.\.\.\), got \(1, 1, 30, 30, 30\)"):
+    with pytest.raises(InvalidInputError, match=r"grids: expected \(B, 1, 26, 26, 26\), got \(1, 1, 30, 30, 30\)"):
         net.up(grids(1, 30))
     with pytest.raises(InvalidInputError, match=r"observed: expected \(B, 1, 26, 26, 26\), got \(1, 1, 30, 30, 30\)"):
         complete_by_belief(net, torch.zeros(1, 1, 30, 30, 30))

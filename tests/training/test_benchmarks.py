@@ -62,8 +62,8 @@ def test_results_of_other_recipes_stay_in_the_file(easy, tmp_path, monkeypatch):
     result = json.loads((tmp_path / "o" / "modelnet10_voxels.json").read_text())
     assert [entry["recipe"]["name"] for entry in result["results"]] == ["other", "best (1 epochs)"]
     assert [row["model"] for row in rows[:2]] == [
-        "**voxnet** (other, 1 seed)",
-        "**voxnet** (best (1 epochs), 1 seed)",
+        "voxnet (other, 1 seed)",
+        "voxnet (best (1 epochs), 1 seed)",
     ]
     assert all(entry["command"].startswith("run_benchmark(") for entry in result["results"])
 

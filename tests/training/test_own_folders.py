@@ -56,7 +56,7 @@ def test_a_benchmark_of_ones_own_shapes(mine, tmp_path):
         "my boxes", models=None, seeds=[0], epochs=1, resolution=12, reading=READING, runs=tmp_path / "runs",
         output=tmp_path / "results",
     )  # fmt: skip
-    assert rows[0]["model"] == "**voxnet** (best (resolution=12) (1 epochs), 1 seed)"
+    assert rows[0]["model"] == "voxnet (best (resolution=12) (1 epochs), 1 seed)"
     name = result_name("my boxes")
     assert name.startswith("my_boxes-")
     assert json.loads((tmp_path / "results" / f"{name}.json").read_text())["warnings"] == [LEFT_OUT]

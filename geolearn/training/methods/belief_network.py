@@ -57,7 +57,7 @@ LAYERS = ("layer1", "layer2", "layer3", "layer4", "top")
 WAKE_SLEEP = "wake_sleep"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BeliefPrediction(Prediction):
     """What a belief network makes of one shape.
 

@@ -45,7 +45,7 @@ class ClassRecipe(GradientRecipe):
 C = TypeVar("C", bound=ClassRecipe)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ClassPrediction(Prediction):
     """Classes and their probabilities, the likeliest first.
 
@@ -62,8 +62,8 @@ class ClassPrediction(Prediction):
     def record(self) -> dict[str, Any]:
         return {"classes": list(self.classes), "probabilities": list(self.probabilities)}
 
-    def summary(self) -> str:
-        best = zip(self.classes[:3], self.probabilities, strict=False)
+    def summary(self, top: int = 3) -> str:
+        best = zip(self.classes[:top], self.probabilities, strict=False)
         return ", ".join(f"{name} {100 * share:.1f} %" for name, share in best)
 
 

@@ -48,7 +48,7 @@ class DeformationRecipe(GradientRecipe):
     poses: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DeformationPrediction(Prediction):
     """What a network would do to one shape.
 

@@ -34,7 +34,7 @@ class VolumeRecipe(DeformationRecipe):
     poses: int = 6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class VolumePrediction(Prediction):
     """The volumes of one shape with an amount of 0.4 of each attribute; logits, positive inside.
 

@@ -71,7 +71,7 @@ class DistanceRecipe(GradientRecipe):
     search_steps: int = 150
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CodePrediction(Prediction):
     """The code whose surface fits a shape best.
 

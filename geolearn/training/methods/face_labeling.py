@@ -81,7 +81,7 @@ class LabelRecipe(GradientRecipe):
             )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LabelledFaces(Prediction):
     """The label of every face of a mesh.
 

@@ -40,7 +40,7 @@ class CompletionRecipe(GradientRecipe):
     elevation_deg: tuple[float, float] = (0.0, 60.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CompletedShape(Prediction):
     """What a network makes of an observation, or of one view of a whole shape.
 

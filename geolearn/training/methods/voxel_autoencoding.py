@@ -36,7 +36,7 @@ class AutoencoderRecipe(GradientRecipe):
     beta_warm_up: float = 0.1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Reconstruction(Prediction):
     """What comes back from the code of a shape.
 

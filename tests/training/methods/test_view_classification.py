@@ -91,7 +91,7 @@ def test_a_benchmark_compares_recipes_and_numbers_of_views(tmp_path, monkeypatch
     changed = replace(protocol, options=options, recipes=("best", "single"))
     monkeypatch.setattr(benchmarks, "load_benchmark", lambda name: changed)
     rows = run_benchmark("modelnet10_views", models=None, seeds=[0, 1], runs=tmp_path / "r", output=tmp_path / "o")
-    assert [row["model"] for row in rows[:2]] == ["**mvcnn** (best, 2 seeds)", "**mvcnn** (single, 2 seeds)"]
+    assert [row["model"] for row in rows[:2]] == ["mvcnn (best, 2 seeds)", "mvcnn (single, 2 seeds)"]
     result = json.loads((tmp_path / "o" / "modelnet10_views.json").read_text())
     for entry in result["results"]:
         one, all_four = entry["by_views"]
