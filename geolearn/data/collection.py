@@ -18,6 +18,10 @@ class Collection(ABC):
 
     Attributes:
         name: for records and messages.
+
+    >>> from geolearn.data import Voxelize, open_collection
+    >>> isinstance(open_collection("procedural"), Collection)
+    True
     """
 
     name: str
@@ -47,6 +51,9 @@ class NamedCollection(Collection):
 
     Attributes:
         validation: share of every training class that "val" takes.
+
+    >>> NamedCollection("procedural", validation=0.2).dataset("test", count=13).classes[:3]
+    ('airplane', 'car', 'cup')
     """
 
     name: str

@@ -51,6 +51,14 @@ class LabelledFolder(Collection):
     Raises:
         DatasetError: no such folder, no meshes in it, or meshes without labels; says how many and which.
         MeshFormatError: labels that do not fit their mesh.
+
+    >>> import tempfile
+    >>> from geolearn.data import FaceFeatures
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "a.off").write_text("OFF\\n3 1 0\\n0 0 0\\n1 0 0\\n0 1 0\\n3 0 1 2\\n")
+    ...     _ = Path(folder, "a.txt").write_text("wing\\n")
+    ...     LabelledFolder(Path(folder)).source.parts
+    ('wing',)
     """
 
     folder: Path
@@ -240,7 +248,11 @@ def _numbered(folder: Path, labels: Mapping[Path, tuple[Tensor, list[str]]], par
 
 
 def open_collection(data: str, protocol: str = "full", validation: float = 0.1) -> Collection:
-    """A dataset by name, or the labelled meshes of a folder by its path."""
+    """A dataset by name, or the labelled meshes of a folder by its path.
+
+    >>> open_collection("procedural")
+    NamedCollection(name='procedural', protocol='full', validation=0.1)
+    """
     if data not in dataset_names() and Path(data).is_dir():
         return LabelledFolder(Path(data), validation)
     return NamedCollection(data, protocol, validation)

@@ -69,6 +69,10 @@ class Manifest:
         views: pictures per shape, for views.
         parts: class to the names of its parts in label order, where every face of a mesh has a part label.
         max_unpacked_bytes: what the archive may unpack to.
+
+    >>> manifest = load_manifest("modelnet10")
+    >>> manifest.kind, manifest.up, len(manifest.classes)
+    ('mesh', 'z', 10)
     """
 
     name: str
@@ -139,7 +143,11 @@ def datasets_folder() -> Path:
 
 
 def dataset_names() -> list[str]:
-    """All datasets with a manifest, sorted."""
+    """All datasets with a manifest, sorted.
+
+    >>> "procedural" in dataset_names()
+    True
+    """
     return sorted(path.parent.name for path in datasets_folder().glob("*/manifest.toml"))
 
 
@@ -149,6 +157,10 @@ def load_manifest(name: str) -> Manifest:
     Raises:
         UnknownNameError: no such dataset; suggests the nearest.
         DatasetError: the manifest is damaged.
+
+    >>> load_manifest("modelnet11")
+    Traceback (most recent call last):
+    geolearn.errors.UnknownNameError: unknown dataset 'modelnet11'. Did you mean 'modelnet10'? Known: ...
     """
     if name not in dataset_names():
         raise unknown_name("dataset", name, dataset_names())

@@ -17,7 +17,11 @@ MESHES = (".off", ".obj", ".ply", ".stl", ".glb", ".gltf")
 
 
 class Predictor:
-    """Trained weights as a function of one shape; made by `load_predictor`."""
+    """Trained weights as a function of one shape; made by `load_predictor`.
+
+    >>> load_predictor("voxnet-modelnet10")
+    Predictor('voxnet-modelnet10', voxnet)
+    """
 
     def __init__(self, trained: Trained):
         self.trained = trained
@@ -46,6 +50,12 @@ def load_predictor(run_or_weights: PathLike) -> Predictor:
     Raises:
         UnknownNameError: no such weights.
         CheckpointError: damaged weights.
+
+    >>> import trimesh
+    >>> predict = load_predictor("voxnet-modelnet10")
+    >>> table = trimesh.creation.box((1, 0.6, 0.04)) + trimesh.creation.box((0.1, 0.1, 0.7)).apply_translation((0, 0, -0.35))
+    >>> predict(Mesh.from_trimesh(table)).record()["class"]
+    'table'
     """
     return Predictor(load_trained(run_or_weights))
 

@@ -38,7 +38,12 @@ from geolearn.training.training_progress import TrainingProgress
 
 @dataclass(frozen=True)
 class Run:
-    """What to train, on what, how; the content of config.json."""
+    """What to train, on what, how; the content of config.json.
+
+    >>> run = make_run("voxnet", "procedural", "best", seed=3)
+    >>> run.record()["method"], run.seed
+    ('voxel_classification', 3)
+    """
 
     model: str
     data: str
@@ -75,6 +80,9 @@ def make_run(
     Args:
         epochs: train for this long instead of the recipe's number of epochs.
         changes: fields of the recipe by text, such as `{"learning_rate": "3e-4"}`, see `change_fields`.
+
+    >>> make_run("voxnet", "procedural", "best", epochs=1, changes={"learning_rate": "3e-4"}).recipe_name
+    'best (learning_rate=3e-4) (1 epochs)'
     """
     chosen = find_recipe(model, recipe)
     if changes:
@@ -99,6 +107,16 @@ def train(
 
     Raises:
         CheckpointError: the folder holds another run, or a run that was not asked to be resumed.
+
+    >>> import tempfile, torch
+    >>> from geolearn.data import ShapeCollection, Store
+    >>> from geolearn.structures import VoxelGrid
+    >>> grids = [VoxelGrid(torch.rand(32, 32, 32) < share, torch.zeros(3), 1.0) for share in (0.1, 0.9)]
+    >>> shapes = Store.of_shapes(grids, torch.tensor([0, 1]), classes=("thin", "dense"))
+    >>> run = make_run("voxnet", "noise", "best", epochs=1, validation=0.0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     train(run, Path(folder), data=ShapeCollection({"train": shapes}), progress=False)["epochs"]
+    1
     """
     method, processes = run.method, run.devices * run.nodes
     if run.recipe.batch_size % processes:
