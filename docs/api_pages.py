@@ -6,8 +6,9 @@ import types
 from pathlib import Path
 
 ROOMS = (
-    "structures", "io", "ops", "nn", "models", "data", "data.procedural", "render", "losses", "fitting", "training", "errors",
-)  # fmt: skip
+    *("structures", "io", "ops", "nn", "models", "data", "data.procedural", "render", "losses"),
+    *("fitting", "training", "errors"),
+)
 
 
 def public_names(room: str) -> list[str]:

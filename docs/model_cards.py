@@ -221,13 +221,13 @@ def _terms(record: dict[str, Any], manifest: Manifest) -> str:
     lines = [
         f"{ours}, as far as that is ours to give. The data have terms of their own, and are not part of geolearn:",
         f"> {' '.join(manifest.licence.split())}",
-        "Whether such terms reach a network that learned from the data is for their owners and the law to say. Take these "
-        "weights for research; for anything else ask the owners, or train on data of your own.",
+        "Whether such terms reach a network that learned from the data is for their owners and the law to say. Take "
+        "these weights for research; for anything else ask the owners, or train on data of your own.",
     ]
     if record["settings"].get("model", {}).get("pretrained"):
         lines.append(
-            f"The backbone, {record['config']['backbone']}, began with weights learned from ImageNet, whose pictures are "
-            "for research that is not commercial."
+            f"The backbone, {record['config']['backbone']}, began with weights learned from ImageNet, whose pictures "
+            "are for research that is not commercial."
         )
     return "\n\n".join(lines)
 
@@ -249,8 +249,8 @@ def _index(names: list[str]) -> str:
     return f"""# Weights
 
 These ship inside the package: no download, no account. Every command takes their names, and in Python
-`from_pretrained(name)` and `load_predictor(name)`. A card says what they learned from, how they were tested and what they
-are not for. `geolearn info NAME` prints the header.
+`from_pretrained(name)` and `load_predictor(name)`. A card says what they learned from, how they were tested and what
+they are not for. `geolearn info NAME` prints the header.
 
 {markdown_table(rows)}
 ```{{toctree}}

@@ -64,12 +64,12 @@ def test_examples_do_what_they_say(name):
 
 @pytest.mark.parametrize("room", ALL_NAMED)
 def test_every_public_name_has_an_example(room):
-    """A class or function in its own text, a table of things in that of its class. Errors, modules and dicts need none."""
+    """A class or function in its own text, a table in that of its class. Errors, modules, dicts, tuples need none."""
     module = importlib.import_module(f"geolearn.{room}")
     without = []
     for name in module.__all__:
         thing = getattr(module, name)
-        if type(thing) in (dict, types.ModuleType) or (isinstance(thing, type) and issubclass(thing, Exception)):
+        if type(thing) in (dict, tuple, types.ModuleType) or (isinstance(thing, type) and issubclass(thing, Exception)):
             continue
         owner = thing if isinstance(thing, type) or inspect.isroutine(thing) else type(thing)
         if ">>>" not in (owner.__doc__ or ""):

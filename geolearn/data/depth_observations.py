@@ -51,8 +51,8 @@ class DepthObservations(Representation):
 
     >>> import trimesh
     >>> box = Mesh.from_trimesh(trimesh.creation.box())
-    >>> split = DepthObservations(resolution=8, padding=1, views=2, pixels=16).pack(Store.of_shapes([box], keys=("box",)))
-    >>> split.keys
+    >>> observe = DepthObservations(resolution=8, padding=1, views=2, pixels=16)
+    >>> observe.pack(Store.of_shapes([box], keys=("box",))).keys
     ('box#0', 'box#1')
     """
 

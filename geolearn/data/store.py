@@ -33,7 +33,8 @@ class Store:
         workers: who does the work.
         parts: class to the names of its labels of faces.
 
-    >>> store = Store.of_shapes([torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4)], torch.tensor([0, 1]), keys=("dark", "light"))
+    >>> pictures = [torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4)]
+    >>> store = Store.of_shapes(pictures, torch.tensor([0, 1]), keys=("dark", "light"))
     >>> store.map(lambda pictures: float(pictures.mean()), "brightness")
     [0.0, 1.0]
     """

@@ -22,7 +22,7 @@ def chamfer_squared_distance(source: Float[Tensor, "P D"], target: Float[Tensor,
     Raises:
         InvalidInputError: an empty set, or different dimensions or devices.
 
-    >>> chamfer_squared_distance(torch.zeros(1, 3), torch.tensor([[0.0, 0.0, 2.0], [0.0, 0.0, 4.0]]))  # 4 + (4 + 16) / 2
+    >>> chamfer_squared_distance(torch.zeros(1, 3), torch.tensor([[0.0, 0, 2], [0.0, 0, 4]]))  # 4 + (4 + 16) / 2
     tensor(14.)
     """
     there = nearest_squared_distances(source, target)[0]

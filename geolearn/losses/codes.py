@@ -45,7 +45,7 @@ def code_divergence_loss(mean: Float[Tensor, "B D"], log_variance: Float[Tensor,
         InvalidInputError: no codes, or two shapes.
 
     >>> import torch
-    >>> code_divergence_loss(torch.tensor([[1.0, 1.0]]), torch.zeros(1, 2))  # as wide as the prior, one off in each entry
+    >>> code_divergence_loss(torch.ones(1, 2), torch.zeros(1, 2))  # as wide as the prior, 1 off in each entry
     tensor(1.)
     """
     if mean.shape != log_variance.shape or mean.numel() == 0:

@@ -22,7 +22,7 @@ def uniform_laplacian_loss(verts: Float[Tensor, "V 3"], edges: Int[Tensor, "E 2"
     Raises:
         InvalidInputError: no vertices.
 
-    >>> path = torch.tensor([[0, 1], [1, 2]])  # in a line: the ends are 1 from their only neighbour, the middle is in place
+    >>> path = torch.tensor([[0, 1], [1, 2]])  # a line: its ends are 1 from their neighbour, its middle is in place
     >>> uniform_laplacian_loss(torch.tensor([[0.0, 0, 0], [1, 0, 0], [2, 0, 0]]), path)
     tensor(0.6667)
     """

@@ -53,7 +53,8 @@ def load_predictor(run_or_weights: PathLike) -> Predictor:
 
     >>> import trimesh
     >>> predict = load_predictor("voxnet-modelnet10")
-    >>> table = trimesh.creation.box((1, 0.6, 0.04)) + trimesh.creation.box((0.1, 0.1, 0.7)).apply_translation((0, 0, -0.35))
+    >>> top, leg = trimesh.creation.box((1, 0.6, 0.04)), trimesh.creation.box((0.1, 0.1, 0.7))
+    >>> table = top + leg.apply_translation((0, 0, -0.35))
     >>> predict(Mesh.from_trimesh(table)).record()["class"]
     'table'
     """

@@ -2,8 +2,9 @@
 
 import importlib
 
-import geolearn
 from api_pages import ROOMS, public_names, write_api_pages
+
+import geolearn
 
 
 def test_every_public_room_is_in_the_reference():

@@ -10,7 +10,7 @@ from docstrings import to_rst
     ("line", "wanted"),
     [
         ("Fits `fit_mesh` into `out/`.", "Fits :py:obj:`fit_mesh` into ``out/``."),
-        ("`mesh`es and `fill=\"winding\"`", ":py:obj:`mesh`\\ es and ``fill=\"winding\"``"),
+        ('`mesh`es and `fill="winding"`', ':py:obj:`mesh`\\ es and ``fill="winding"``'),
         ("`V` and `x_v`", "``V`` and :py:obj:`x_v`"),
         ("*args, a_ and a_b, |x|", "\\*args, a\\_ and a_b, \\|x\\|"),
         ("plain", "plain"),
@@ -49,12 +49,31 @@ def test_sections_are_left_to_napoleon():
 
 
 def test_a_colon_in_what_is_returned_makes_no_type():
-    assert to_rst(["Returns:", "    A grid: full", "    or not.", ""]) == ["", ":returns: A grid: full", "    or not.", ""]
+    assert to_rst(["Returns:", "    A grid: full", "    or not.", ""]) == [
+        "",
+        ":returns: A grid: full",
+        "    or not.",
+        "",
+    ]
 
 
 def test_docutils_understands_all_of_it():
     docutils = pytest.importorskip("docutils.core", reason="the extra [docs] is not installed")
-    lines = ["Text:", "- one `a b`", "  on", "- two", "After it:", "", "| a |", "| --- |", "| *b_ |", "", "    z * 2", "", "End"]
+    lines = [
+        "Text:",
+        "- one `a b`",
+        "  on",
+        "- two",
+        "After it:",
+        "",
+        "| a |",
+        "| --- |",
+        "| *b_ |",
+        "",
+        "    z * 2",
+        "",
+        "End",
+    ]
     said = io.StringIO()
     docutils.publish_string("\n".join(to_rst(lines)), settings_overrides={"warning_stream": said, "report_level": 1})
     assert said.getvalue() == ""

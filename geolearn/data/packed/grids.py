@@ -21,10 +21,11 @@ class PackedVoxels(Packed):
         keys: one per shape, in the order of the split.
         classes: class names in label order.
 
-    >>> full = PackedVoxels(torch.full((2, 4, 4), 15, dtype=torch.int32), torch.tensor([0, 1]), ("a", "b"), ("bed", "sofa"))
-    >>> full
+    >>> columns = torch.full((2, 4, 4), 15, dtype=torch.int32)  # full
+    >>> grids = PackedVoxels(columns, torch.tensor([0, 1]), ("a", "b"), ("bed", "sofa"))
+    >>> grids
     PackedVoxels(2 x 4^3, 2 classes, cpu)
-    >>> full.take(torch.tensor([1])).sum()
+    >>> grids.take(torch.tensor([1])).sum()
     tensor(64.)
     """
 
