@@ -53,7 +53,7 @@ class NamedCollection(Collection):
         validation: share of every training class that "val" takes.
 
     >>> NamedCollection("procedural", validation=0.2).dataset("test", count=13).classes[:3]
-    ('airplane', 'car', 'cup')
+    ('airplane', 'bed', 'bottle')
     """
 
     name: str

@@ -40,8 +40,8 @@ class Representation(ABC):
     ...         return mesh.verts.amax(0) - mesh.verts.amin(0)
     >>> import trimesh
     >>> box = Mesh.from_trimesh(trimesh.creation.box((1, 2, 4)))
-    >>> Extent().pack(Store.of_shapes([box])).take(torch.tensor([0]))
-    tensor([[1., 2., 4.]])
+    >>> Extent().pack(Store.of_shapes([box])).take(torch.tensor([0]))  # shapes of a store are normalised
+    tensor([[0.2500, 0.5000, 1.0000]])
     """
 
     ragged: ClassVar[bool] = False
@@ -65,7 +65,7 @@ class Voxelize(Representation):
 
     >>> import trimesh
     >>> Voxelize(8, padding=1)(Mesh.from_trimesh(trimesh.creation.box()))
-    VoxelGrid(8^3, torch.bool)
+    VoxelGrid(8^3 torch.bool, voxel_size 0.166667)
     """
 
     resolution: int

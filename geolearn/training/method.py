@@ -164,8 +164,8 @@ class Method(ABC, Generic[R]):
             trained.
 
     >>> kind = METHODS["voxel_classification"]
-    >>> [figure.name for figure in kind.figures][:2], kind.inputs
-    (['class_accuracy', 'instance_accuracy'], 'voxels')
+    >>> kind.figures[0].title, kind.inputs
+    ('class acc. %', 'voxels')
     """
 
     figures: ClassVar[tuple[Figure, ...]]

@@ -55,7 +55,7 @@ def load_predictor(run_or_weights: PathLike) -> Predictor:
     >>> predict = load_predictor("voxnet-modelnet10")
     >>> top, leg = trimesh.creation.box((1, 0.6, 0.04)), trimesh.creation.box((0.1, 0.1, 0.7))
     >>> table = top + leg.apply_translation((0, 0, -0.35))
-    >>> predict(Mesh.from_trimesh(table)).record()["class"]
+    >>> predict(Mesh.from_trimesh(table)).record()["classes"][0]
     'table'
     """
     return Predictor(load_trained(run_or_weights))

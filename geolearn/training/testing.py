@@ -111,7 +111,8 @@ def evaluate(
     >>> from geolearn.data import ShapeCollection, Store
     >>> from geolearn.structures import VoxelGrid
     >>> empty = VoxelGrid(torch.zeros(32, 32, 32, dtype=torch.bool), torch.zeros(3), 1.0)
-    >>> shapes = ShapeCollection({"test": Store.of_shapes([empty])}, "nothing at all")
+    >>> classes = load_trained("voxnet-modelnet10").classes
+    >>> shapes = ShapeCollection({"test": Store.of_shapes([empty], classes=classes)}, "nothing at all")
     >>> evaluate("voxnet-modelnet10", shapes).record["num_samples"]
     1
     """
