@@ -5,6 +5,8 @@ import inspect
 import types
 from pathlib import Path
 
+from docstrings import to_rst
+
 ROOMS = (
     *("structures", "io", "ops", "nn", "models", "data", "data.procedural", "render", "losses"),
     *("fitting", "training", "errors"),
@@ -17,6 +19,16 @@ def public_names(room: str) -> list[str]:
     if hasattr(module, "__all__"):
         return list(module.__all__)
     return [name for name, thing in vars(module).items() if getattr(thing, "__module__", "") == module.__name__]
+
+
+def full_names() -> dict[str, str]:
+    """Public names that can mean nothing else in a text, by themselves: `load_mesh` can, `sample` cannot."""
+    found: dict[str, list[str]] = {}
+    for room in ROOMS:
+        for name in public_names(room):
+            if "_" in name or name != name.lower():
+                found.setdefault(name, []).append(f"geolearn.{room}.{name}")
+    return {name: places[-1] for name, places in found.items()}  # `MeshFormatError` is at home in the last room
 
 
 def write_api_pages(folder: Path) -> list[Path]:
@@ -77,7 +89,8 @@ def _name_page(room: str, name: str) -> str:
 
 def _first_line(thing: object) -> str:
     """What a table is, if its class is one of ours; of the words of a plain dict nobody learns anything."""
-    return inspect.getdoc(thing).partition("\n")[0] if type(thing).__module__.startswith("geolearn") else "Its names:"
+    text = inspect.getdoc(thing) if type(thing).__module__.startswith("geolearn") else "Its names:"
+    return to_rst([str(text).partition("\n")[0]])[0]
 
 
 def _title(text: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS))
 
-from api_pages import write_api_pages  # noqa: E402
+from api_pages import full_names, write_api_pages  # noqa: E402
 from docstrings import to_rst  # noqa: E402
 from model_cards import write_model_cards  # noqa: E402
 
@@ -51,8 +51,10 @@ html_show_sourcelink = False
 
 
 def setup(app):
+    links = full_names()
+
     def convert(app, what, name, obj, options, lines):
         plain = what == "data" and type(obj).__module__ == "builtins"  # its text is that of `dict` itself
-        lines[:] = ["The names in it are on its page."] if plain else to_rst(lines)
+        lines[:] = ["The names in it are on its page."] if plain else to_rst(lines, links)
 
     app.connect("autodoc-process-docstring", convert, priority=100)  # before napoleon, which reads the sections

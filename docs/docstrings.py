@@ -1,18 +1,22 @@
 """Our docstrings, which are written like Markdown with Google's sections, as the reStructuredText that Sphinx reads."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 SECTION = re.compile(r"(Args|Arguments|Attributes|Raises|Returns|Yields|Example|Examples|Note):$")
 NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+|[A-Za-z_]\w{2,}")
 BEFORE, AFTER = " \n'\"([{<-/:", " \n'\")]}>-/:.,;!?\\"  # what markup may stand between
 
 
-def to_rst(lines: list[str]) -> list[str]:
+def to_rst(lines: list[str], links: Mapping[str, str] | None = None) -> list[str]:
     """The lines of a docstring, its indentation taken off. Examples (`>>>`) stay as they are.
 
     Tables become `list-table`, indented formulas literal blocks, names in backticks references where there is a page.
+
+    Args:
+        links: full names of those that are written without their room.
     """
+    links = links or {}
     done: list[str] = []
     after = ""  # what the block before was
     for block in _blocks(lines):
@@ -21,12 +25,12 @@ def to_rst(lines: list[str]) -> list[str]:
             done += block
         elif is_row(first):
             indent = block[0][: -len(block[0].lstrip())]
-            done += ["", *table([line.strip() for line in block], indent), ""]
+            done += ["", *table([line.strip() for line in block], indent, links), ""]
         elif first and block[0][0] == " " and after == "text":
             done += ["::", "", *block]
             continue
         else:
-            done += inline("\n".join(block)).split("\n")
+            done += inline("\n".join(block), links).split("\n")
         if first:
             after = "section" if SECTION.match(first) else "list" if first.startswith("- ") else "text"
     return _returns_as_field(done)
@@ -77,23 +81,24 @@ def is_row(text: str) -> bool:
     return len(text) > 1 and text[0] == text[-1] == "|"
 
 
-def table(rows: list[str], indent: str) -> list[str]:
+def table(rows: list[str], indent: str, links: Mapping[str, str]) -> list[str]:
     """A Markdown table, whose second row is a rule, as a `list-table`."""
-    cells = [[inline(cell.strip()) for cell in row[1:-1].split("|")] for row in (rows[0], *rows[2:])]
+    cells = [[inline(cell.strip(), links) for cell in row[1:-1].split("|")] for row in (rows[0], *rows[2:])]
     found = [f"{indent}.. list-table::", f"{indent}   :header-rows: 1", ""]
     for row in cells:
         found += [f"{indent}   {'* -' if number == 0 else '  -'} {cell}" for number, cell in enumerate(row)]
     return found
 
 
-def inline(text: str) -> str:
+def inline(text: str, links: Mapping[str, str]) -> str:
     """Backticks as references or literals, and whatever else has a meaning in reStructuredText escaped."""
     parts = re.split(r"`([^`]+)`", text)
     found = _escaped(parts[0])
     for code, rest in zip(parts[1::2], parts[2::2], strict=True):
         code = " ".join(code.split())  # a line may end within
         found += "\\ " if found and found[-1] not in BEFORE else ""
-        found += f":py:obj:`{code}`" if NAME.fullmatch(code) else f"``{code}``"
+        target = f"{code} <{links[code]}>" if code in links else code
+        found += f":py:obj:`{target}`" if NAME.fullmatch(code) else f"``{code}``"
         found += ("\\ " if rest and rest[0] not in AFTER else "") + _escaped(rest)
     return found
 

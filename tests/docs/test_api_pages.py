@@ -2,7 +2,7 @@
 
 import importlib
 
-from api_pages import ROOMS, public_names, write_api_pages
+from api_pages import ROOMS, full_names, public_names, write_api_pages
 
 import geolearn
 
@@ -30,6 +30,13 @@ def test_every_public_name_has_a_page(tmp_path):
 def test_a_page_that_stays_the_same_is_not_written_again(tmp_path):
     before = {path: path.stat().st_mtime_ns for path in write_api_pages(tmp_path)}
     assert before == {path: path.stat().st_mtime_ns for path in write_api_pages(tmp_path)}
+
+
+def test_names_that_lead_to_their_page_from_any_text():
+    names = full_names()
+    assert names["load_mesh"] == "geolearn.io.load_mesh"
+    assert names["MeshFormatError"] == "geolearn.errors.MeshFormatError"
+    assert "sample" not in names
 
 
 def test_pages_call_what_fits_their_kind(tmp_path):

@@ -20,6 +20,11 @@ def test_text_in_a_line(line, wanted):
     assert to_rst([line]) == [wanted]
 
 
+def test_a_name_of_another_room_leads_there():
+    found = to_rst(["`load_mesh` and `mesh`"], {"load_mesh": "geolearn.io.load_mesh"})
+    assert found == [":py:obj:`load_mesh <geolearn.io.load_mesh>` and :py:obj:`mesh`"]
+
+
 def test_a_table_becomes_a_list_table():
     found = to_rst(["Kinds:", "", "| name | what |", "| --- | --- |", "| `a` | one |", "", "End."])
     assert [line for line in found if line] == [
