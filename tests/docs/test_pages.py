@@ -26,11 +26,11 @@ def blocks(page: Path, language: str) -> Iterator[str]:
 
 
 def commands(page: Path) -> Iterator[list[str]]:
-    """Those of blocks, of indented lines, and those in a line that are whole: no `...`, no NAME to fill in."""
+    """Those of blocks, of indented lines, and in a text those with arguments: no `...`, no NAME to fill in."""
     text = page.read_text(encoding="utf-8")
     lines = [line for block in blocks(page, "bash") for line in block.splitlines()]
     lines += re.findall(r"^    (geolearn .*)$", text, re.MULTILINE)
-    lines += [found.replace("\n", " ") for found in re.findall(r"`(geolearn [^`]+)`", text)]
+    lines += [found.replace("\n", " ") for found in re.findall(r"`(geolearn \w+\s[^`]+)`", text)]
     for line in lines:
         words = shlex.split(line, comments=True)
         if words[:1] == ["geolearn"] and not any(word == "..." or re.fullmatch("[A-Z_]+", word) for word in words):
