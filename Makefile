@@ -16,13 +16,18 @@ CHECKOUT := $(CURDIR) $(firstword $(shell sha256sum setup.py | cut -c1-16))
 CORE_PYTHON ?= 3.13
 CORE_VENV ?= $(CACHE)/venv-core
 
-.PHONY: help demo test test-slow mutants test-scatter test-core test-wheel test-extras lint types check env scatter lock clean
+.PHONY: help demo docs test test-slow mutants test-scatter test-core test-wheel test-extras lint types check env scatter lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 demo: env ## set up, then run the main job on the built-in shapes and write a report
 	$(BIN)/geolearn demo -o out/demo
+
+# The pages are made from files all over the checkout, which stay where they are (docs/conf.py). A warning is an error.
+docs: env ## build the pages into out/docs
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -j auto -c docs -d out/doctrees . out/docs
+	@echo "written: out/docs/index.html"
 
 # A process per core, each on one thread; tests of threads set their own number. JOBS=1 runs them one after the other.
 test: env ## set up, then run the test-suite
@@ -92,7 +97,7 @@ scatter: env
 
 lock: ## write requirements/lock.txt anew
 	$(BIN)/uv pip compile --quiet --python-platform x86_64-manylinux_2_31 --python-version 3.11 --generate-hashes --no-annotate \
-	  --custom-compile-command "make lock" --extra all --extra cluster --extra dev setup.py requirements/build.in -o requirements/lock.txt
+	  --custom-compile-command "make lock" --extra all --extra cluster --extra docs --extra dev setup.py requirements/build.in -o requirements/lock.txt
 
 clean: ## remove the environment and everything generated
 	rm -rf .venv out build *.egg-info .pytest_cache .ruff_cache

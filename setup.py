@@ -62,6 +62,8 @@ EXTRAS = {
     "export": ["onnx>=1.17", "onnxscript>=0.3"],
     # Spreading dataset preparation over machines; either package alone is enough.
     "cluster": ["distributed>=2024.1", "ray>=2.9"],
+    # Sphinx imports the library, so it lives in the environment of everything else.
+    "docs": ["sphinx>=8", "myst-parser>=4", "pydata-sphinx-theme>=0.16"],
     "dev": [
         "pytest>=8",
         "pytest-xdist>=3.6",
@@ -74,7 +76,7 @@ EXTRAS = {
 }
 EXTRAS["train"] += EXTRAS["data"]
 # Everything that installs as a wheel and needs nothing of the system, and that one machine has a use for.
-NOT_IN_ALL = EXTRAS["scatter"] + EXTRAS["export"] + EXTRAS["cluster"] + EXTRAS["dev"] + NEWER_OPEN3D
+NOT_IN_ALL = EXTRAS["scatter"] + EXTRAS["export"] + EXTRAS["cluster"] + EXTRAS["docs"] + EXTRAS["dev"] + NEWER_OPEN3D
 EXTRAS["all"] = sorted({need for needs in EXTRAS.values() for need in needs} - set(NOT_IN_ALL))
 
 setup(

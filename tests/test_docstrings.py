@@ -1,9 +1,10 @@
-"""Examples in docstrings run and print what they say, and every public name of the lower rooms has one."""
+"""Examples in docstrings run and print what they say, and every public name has one."""
 
 import ast
 import doctest
 import importlib
 import inspect
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,13 +14,13 @@ import geolearn
 from geolearn.errors import MissingDependencyError
 
 PACKAGE = Path(geolearn.__file__).parent
-ROOMS = ("structures", "io", "ops", "nn", "losses", "render", "models", "fitting")
-ALL_NAMED = ("structures", "io", "ops", "nn", "render", "models", "fitting")
+ROOMS = ("structures", "io", "ops", "nn", "losses", "render", "models", "data", "fitting", "training")
+ALL_NAMED = (*ROOMS, "data.procedural")
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 def modules_with_examples() -> list[str]:
-    files = [*PACKAGE.glob("*.py"), *(file for room in ROOMS for file in (PACKAGE / room).glob("*.py"))]
+    files = [*PACKAGE.glob("*.py"), *(file for room in ROOMS for file in (PACKAGE / room).rglob("*.py"))]
     return sorted(
         ".".join(("geolearn", *file.relative_to(PACKAGE).with_suffix("").parts))
         for file in files
@@ -63,12 +64,12 @@ def test_examples_do_what_they_say(name):
 
 @pytest.mark.parametrize("room", ALL_NAMED)
 def test_every_public_name_has_an_example(room):
-    """A class or function in its own text, a table of things in that of its class. Errors and plain dicts need none."""
+    """A class or function in its own text, a table in that of its class. Errors, modules, dicts, tuples need none."""
     module = importlib.import_module(f"geolearn.{room}")
     without = []
     for name in module.__all__:
         thing = getattr(module, name)
-        if type(thing) is dict or (isinstance(thing, type) and issubclass(thing, Exception)):
+        if type(thing) in (dict, tuple, types.ModuleType) or (isinstance(thing, type) and issubclass(thing, Exception)):
             continue
         owner = thing if isinstance(thing, type) or inspect.isroutine(thing) else type(thing)
         if ">>>" not in (owner.__doc__ or ""):

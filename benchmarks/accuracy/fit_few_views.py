@@ -240,7 +240,7 @@ def main() -> None:
             "chairs": bench.keys, "records": bench.records, "environment": describe_environment(),
         }  # fmt: skip
         write_json(results.with_suffix(".json"), report)
-        write_text(results.with_suffix(".md"), f"{__doc__}\n{markdown_table(rows)}")
+        write_text(results.with_suffix(".md"), f"# Chairs from few silhouettes\n\n{__doc__}\n{markdown_table(rows)}")
 
 
 def kept(path: Path) -> tuple[dict[str, Any], Tensor]:

@@ -21,6 +21,10 @@ class Collection(ABC):
 
     Attributes:
         name: for records and messages.
+
+    >>> from geolearn.data import Voxelize, open_collection
+    >>> isinstance(open_collection("procedural"), Collection)
+    True
     """
 
     name: str
@@ -56,6 +60,9 @@ class NamedCollection(Collection):
     Attributes:
         validation: share of every training class that "val" takes.
         reading: how the files of a folder are read.
+
+    >>> NamedCollection("procedural", validation=0.2).dataset("test", count=13).classes[:3]
+    ('airplane', 'bed', 'bottle')
     """
 
     name: str

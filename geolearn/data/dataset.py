@@ -63,6 +63,11 @@ class ShapeDataset(Dataset[Sample]):
     Raises:
         UnknownNameError: no such dataset or protocol.
         DatasetError: the raw data is not at hand; says which file to get, from where, and where to put it.
+
+    >>> shapes = ShapeDataset("procedural", "test", count=13)
+    >>> mesh, label, key = shapes[0]
+    >>> shapes.classes[label], key
+    ('airplane', 'airplane-test-0-000000')
     """
 
     def __init__(

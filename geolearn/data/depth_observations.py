@@ -26,6 +26,10 @@ class Observed(NamedTuple):
     Attributes:
         cells: 0 (free), 0.5 (unknown) and 1 (surface).
         truth: occupancy.
+
+    >>> seen = Observed(torch.full((1, 1, 4, 4, 4), 0.5), torch.ones(1, 1, 4, 4, 4))
+    >>> float(seen.cells.mean())  # nothing is known yet
+    0.5
     """
 
     cells: Float[Tensor, "B 1 R R R"]
@@ -44,6 +48,12 @@ class DepthObservations(Representation):
         views: depth maps of each shape.
         pixels: side of a depth map.
         elevation_deg: between the least and the greatest of these, degrees above the horizon.
+
+    >>> import trimesh
+    >>> box = Mesh.from_trimesh(trimesh.creation.box())
+    >>> observe = DepthObservations(resolution=8, padding=1, views=2, pixels=16)
+    >>> observe.pack(Store.of_shapes([box], keys=("box",))).keys
+    ('box#0', 'box#1')
     """
 
     resolution: int = 30
@@ -113,6 +123,11 @@ class PackedObservations(Packed):
     Attributes:
         columns: int32 (N, 3, R, R): the shape, the surface cells and the free cells of each observation.
         targets, keys, classes: see `Packed`.
+
+    >>> cell = torch.tensor([[[1]]], dtype=torch.int32)  # a grid of one cell, which is full, and which was seen
+    >>> split = PackedObservations(torch.stack([cell, cell, 0 * cell], 1), torch.tensor([0]), ("a",))
+    >>> split.take(torch.tensor([0])).cells.view(-1), split
+    (tensor([1.]), PackedObservations(1 x 1^3, 0 classes))
     """
 
     columns: Int[Tensor, "N 3 R R"]

@@ -31,6 +31,11 @@ class FaceFeatures(Representation):
         max_faces: of the mesh that the network looks at.
         functions: how many eigenfunctions of the face Laplacian.
         version: of the features, so that the cache and weights know them.
+
+    >>> import trimesh
+    >>> arrays = FaceFeatures(functions=4)(Mesh.from_trimesh(trimesh.creation.box().subdivide()))
+    >>> arrays["features"].shape, arrays["functions"].shape
+    ((48, 600), (48, 4))
     """
 
     max_faces: int = 4000

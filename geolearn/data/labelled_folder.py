@@ -54,6 +54,14 @@ class LabelledFolder(Collection):
     Raises:
         DatasetError: no such folder, no meshes in it, or meshes without labels; says how many and which.
         MeshFormatError: labels that do not fit their mesh.
+
+    >>> import tempfile
+    >>> from geolearn.data import FaceFeatures
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "a.off").write_text("OFF\\n3 1 0\\n0 0 0\\n1 0 0\\n0 1 0\\n3 0 1 2\\n")
+    ...     _ = Path(folder, "a.txt").write_text("wing\\n")
+    ...     LabelledFolder(Path(folder)).source.parts
+    ('wing',)
     """
 
     folder: Path
@@ -252,6 +260,9 @@ def open_collection(
 
     Raises:
         InvalidInputError: a reading for labelled meshes, which are taken as they stand.
+
+    >>> open_collection("procedural")
+    NamedCollection(name='procedural', protocol='full', validation=0.1, reading=None)
     """
     if is_path(data) and Path(data).is_dir() and is_labelled_folder(scan_folder(Path(data))):
         if reading is not None:

@@ -20,6 +20,11 @@ def make_loader(
 
     The order depends on `seed` and the number of passes made before, not on `workers`. Worker processes run one thread
     each, so their kernels are serial.
+
+    >>> from geolearn.data import ShapeDataset, Voxelize
+    >>> chairs = ShapeDataset("procedural", "test", count=2, representation=Voxelize(8), cache=False)
+    >>> [batch.data.shape for batch in make_loader(chairs, 2)]
+    [torch.Size([2, 1, 8, 8, 8])]
     """
     if batch_size < 1 or workers < 0:
         raise InvalidInputError(f"expected batch_size >= 1 and workers >= 0, got {batch_size} and {workers}")

@@ -74,6 +74,10 @@ class Manifest:
         fingerprint: of all files, where a folder of one's own is the dataset.
         data: without an archive: the folder or CSV list of the shapes, seen from the manifest's folder.
         front: without an archive: where its shapes face, once z points up.
+
+    >>> manifest = load_manifest("modelnet10")
+    >>> manifest.kind, manifest.up, len(manifest.classes)
+    ('mesh', 'z', 10)
     """
 
     name: str
@@ -179,7 +183,11 @@ def manifest_files() -> dict[str, Path]:
 
 
 def dataset_names() -> list[str]:
-    """All datasets with a manifest, sorted."""
+    """All datasets with a manifest, sorted.
+
+    >>> "procedural" in dataset_names()
+    True
+    """
     return list(manifest_files())
 
 
@@ -189,6 +197,10 @@ def load_manifest(name: str) -> Manifest:
     Raises:
         UnknownNameError: no such dataset; suggests the nearest.
         DatasetError: the manifest is damaged.
+
+    >>> load_manifest("modelnet11")
+    Traceback (most recent call last):
+    geolearn.errors.UnknownNameError: unknown dataset 'modelnet11'. Did you mean 'modelnet10'? Known: ...
     """
     files = manifest_files()
     if name not in files:

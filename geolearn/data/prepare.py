@@ -40,6 +40,10 @@ def prepare_dataset(
     Raises:
         DatasetError: no raw data (says which file to get and where to put it), a wrong hash, a damaged or hostile
             archive, unreadable files (named), or counts that differ from the manifest.
+
+    >>> prepare_dataset("procedural")
+    Traceback (most recent call last):
+    geolearn.errors.DatasetError: procedural is generated as it is used; there is nothing to prepare
     """
     manifest = load_manifest(name)
     if manifest.kind == "generated":

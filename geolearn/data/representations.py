@@ -37,6 +37,15 @@ class Representation(ABC):
 
     Attributes:
         ragged: what becomes of two shapes may differ in size, so that a batch is a tuple and not one tensor.
+
+    >>> @dataclass(frozen=True)
+    ... class Extent(Representation):
+    ...     def __call__(self, mesh):
+    ...         return mesh.verts.amax(0) - mesh.verts.amin(0)
+    >>> import trimesh
+    >>> box = Mesh.from_trimesh(trimesh.creation.box((1, 2, 4)))
+    >>> Extent().pack(Store.of_shapes([box])).take(torch.tensor([0]))  # shapes of a store are normalised
+    tensor([[0.2500, 0.5000, 1.0000]])
     """
 
     ragged: ClassVar[bool] = False
@@ -58,6 +67,10 @@ class Voxelize(Representation):
     A mesh is voxelized by `geolearn.ops.voxelize`: its longest side fills `resolution - 2 * padding` cells. Of
     points the cells that hold one are occupied, in the same frame. A grid is padded with empty cells about its centre
     or cropped where no occupied ones are lost; `mode` and `padding` do not apply to it.
+
+    >>> import trimesh
+    >>> Voxelize(8, padding=1)(Mesh.from_trimesh(trimesh.creation.box()))
+    VoxelGrid(8^3 torch.bool, voxel_size 0.166667)
     """
 
     resolution: int
@@ -119,7 +132,13 @@ class Voxelize(Representation):
 
 @dataclass(frozen=True)
 class SamplePoints(Representation):
-    """`count` points on the surface, uniform by area, the same for the same mesh: float32 (count, 3)."""
+    """`count` points on the surface, uniform by area, the same for the same mesh: float32 (count, 3).
+
+    >>> import trimesh
+    >>> points = SamplePoints(100)(Mesh.from_trimesh(trimesh.creation.box()))
+    >>> points.shape, bool((points.abs().amax(1) == 0.5).all())
+    (torch.Size([100, 3]), True)
+    """
 
     count: int
     seed: int = 0
@@ -164,6 +183,10 @@ class RenderViews(Representation):
         ambient, diffuse, background: see `render_views`.
         fit: "cube", "sphere" or "none", see above.
         antialias: every pixel is the average of n x n samples; 1 shows what its centre sees.
+
+    >>> import trimesh
+    >>> RenderViews("ring", 16, count=3)(Mesh.from_trimesh(trimesh.creation.box())).shape
+    torch.Size([3, 1, 16, 16])
     """
 
     rig: str = "mvcnn12"

@@ -11,7 +11,12 @@ from geolearn.typing import Tensor
 
 
 class Sample(NamedTuple):
-    """One shape: a record or tensor, what is to be predicted of it (by default its class index), and its key."""
+    """One shape: a record or tensor, what is to be predicted of it (by default its class index), and its key.
+
+    >>> data, target, key = Sample(torch.zeros(3), 2, "chair/0001")
+    >>> target, key
+    (2, 'chair/0001')
+    """
 
     data: Any
     target: Any
@@ -19,7 +24,12 @@ class Sample(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Several shapes: `data` and `target` as `collate` joins them, `keys` one per shape."""
+    """Several shapes: `data` and `target` as `collate` joins them, `keys` one per shape.
+
+    >>> batch = collate([Sample(torch.zeros(3), 2, "chair/0001"), Sample(torch.ones(3), 0, "bed/0007")])
+    >>> batch.data.shape, batch.target, batch.keys
+    (torch.Size([2, 3]), tensor([2, 0]), ['chair/0001', 'bed/0007'])
+    """
 
     data: Any
     target: Any
@@ -27,7 +37,12 @@ class Batch(NamedTuple):
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
-    """Samples of one kind as a batch, its data and its targets each joined by `join`."""
+    """Samples of one kind as a batch, its data and its targets each joined by `join`.
+
+    >>> grid = VoxelGrid(torch.zeros(4, 4, 4, dtype=torch.bool), torch.zeros(3), 1.0)
+    >>> collate([Sample(grid, 0, "a"), Sample(grid, 1, "b")]).data.shape
+    torch.Size([2, 1, 4, 4, 4])
+    """
     keys = [sample.key for sample in samples]
     return Batch(join([s.data for s in samples], keys), join_targets([s.target for s in samples]), keys)
 

@@ -32,6 +32,11 @@ class Store:
         digest: of everything besides the key that the shapes depend on.
         workers: who does the work.
         parts: class to the names of its labels of faces.
+
+    >>> pictures = [torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4)]
+    >>> store = Store.of_shapes(pictures, torch.tensor([0, 1]), keys=("dark", "light"))
+    >>> store.map(lambda pictures: float(pictures.mean()), "brightness")
+    [0.0, 1.0]
     """
 
     source: Source

@@ -21,6 +21,9 @@ def chamfer_squared_distance(source: Float[Tensor, "P D"], target: Float[Tensor,
 
     Raises:
         InvalidInputError: an empty set, or different dimensions or devices.
+
+    >>> chamfer_squared_distance(torch.zeros(1, 3), torch.tensor([[0.0, 0, 2], [0.0, 0, 4]]))  # 4 + (4 + 16) / 2
+    tensor(14.)
     """
     there = nearest_squared_distances(source, target)[0]
     back = nearest_squared_distances(target, source)[0]
@@ -36,6 +39,9 @@ def nearest_squared_distances(
 
     Raises:
         InvalidInputError: an empty target, different dimensions or devices, or values that are not finite.
+
+    >>> nearest_squared_distances(torch.tensor([[0.0, 0.0], [5.0, 0.0]]), torch.tensor([[1.0, 0.0], [4.0, 0.0]]))
+    (tensor([1., 1.]), tensor([0, 1]))
     """
     if source.ndim != 2 or target.ndim != 2 or source.shape[1] != target.shape[1] or len(target) == 0:
         raise InvalidInputError(

@@ -18,6 +18,10 @@ def code_prior_loss(codes: Float[Tensor, "*B D"], deviation: float = 1.0) -> Flo
 
     Raises:
         InvalidInputError: no codes, or a deviation <= 0.
+
+    >>> import torch
+    >>> code_prior_loss(torch.tensor([[1.0, 3.0]]))  # (1 + 9) / 2 entries / 2
+    tensor(2.5000)
     """
     if codes.numel() == 0 or not deviation > 0:
         raise InvalidInputError(
@@ -39,6 +43,10 @@ def code_divergence_loss(mean: Float[Tensor, "B D"], log_variance: Float[Tensor,
 
     Raises:
         InvalidInputError: no codes, or two shapes.
+
+    >>> import torch
+    >>> code_divergence_loss(torch.ones(1, 2), torch.zeros(1, 2))  # as wide as the prior, 1 off in each entry
+    tensor(1.)
     """
     if mean.shape != log_variance.shape or mean.numel() == 0:
         raise InvalidInputError(

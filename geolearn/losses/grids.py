@@ -17,6 +17,11 @@ def total_variation_loss(values: Float[Tensor, "B C X Y Z"]) -> Float[Tensor, " 
 
     Raises:
         InvalidInputError: fewer values.
+
+    >>> import torch
+    >>> steps = torch.arange(3.0).expand(1, 1, 3, 3, 3)  # grows by 1 along z alone
+    >>> total_variation_loss(steps)
+    tensor([0.3333])
     """
     if min(values.shape[2:]) < 2:
         raise InvalidInputError(f"values: expected at least 2 along each axis, got {tuple(values.shape)}")

@@ -22,6 +22,10 @@ def image_l1_loss(
 
     Raises:
         InvalidInputError: different shapes, or no pixels.
+
+    >>> target, mask = torch.zeros(1, 2, 2), torch.tensor([[1.0, 1.0], [0.0, 0.0]])
+    >>> image_l1_loss(torch.tensor([[[0.25, 0.75], [1.0, 1.0]]]), target, mask)  # the lower row does not count
+    tensor(0.5000)
     """
     check_same_shape(predicted, target)
     return _weighted_mean((predicted - target).abs().mean(-3), weights)
@@ -42,6 +46,10 @@ def normal_loss(
 
     Raises:
         InvalidInputError: different shapes, or no pixels.
+
+    >>> forward = torch.tensor([0.0, 0.0, 1.0]).view(3, 1, 1)
+    >>> [float(normal_loss(vector.view(3, 1, 1), forward)) for vector in (2 * forward, -forward)]
+    [0.0, 2.0]
     """
     check_same_shape(predicted, target)
     return _weighted_mean(1 - torch.cosine_similarity(predicted, target, dim=-3), weights)

@@ -18,6 +18,10 @@ def silhouette_iou_loss(predicted: Float[Tensor, "*N H W"], target: Float[Tensor
 
     Raises:
         InvalidInputError: different shapes, or no images.
+
+    >>> import torch
+    >>> silhouette_iou_loss(torch.tensor([[[1.0, 1.0, 0.0]]]), torch.tensor([[[0.0, 1.0, 1.0]]]))  # 1 of 3 in common
+    tensor(0.6667)
     """
     check_same_shape(predicted, target)
     product = predicted * target
@@ -34,6 +38,10 @@ def silhouette_l1_loss(predicted: Float[Tensor, "*N H W"], target: Float[Tensor,
 
     Raises:
         InvalidInputError: different shapes, or no images.
+
+    >>> import torch
+    >>> silhouette_l1_loss(torch.tensor([[[1.0, 1.0, 0.0, 0.0]]]), torch.tensor([[[0.0, 1.0, 0.0, 0.0]]]))
+    tensor(0.2500)
     """
     check_same_shape(predicted, target)
     return (predicted - target).abs().mean()

@@ -21,6 +21,10 @@ def uniform_laplacian_loss(verts: Float[Tensor, "V 3"], edges: Int[Tensor, "E 2"
 
     Raises:
         InvalidInputError: no vertices.
+
+    >>> path = torch.tensor([[0, 1], [1, 2]])  # a line: its ends are 1 from their neighbour, its middle is in place
+    >>> uniform_laplacian_loss(torch.tensor([[0.0, 0, 0], [1, 0, 0], [2, 0, 0]]), path)
+    tensor(0.6667)
     """
     _check_some("verts", verts)
     first, second = edges.unbind(1)
@@ -46,6 +50,12 @@ def cotangent_laplacian_loss(verts: Float[Tensor, "V 3"], faces: Int[Tensor, "F 
 
     Raises:
         InvalidInputError: no vertices.
+
+    >>> import trimesh
+    >>> from geolearn.structures import Mesh
+    >>> ball = Mesh.from_trimesh(trimesh.creation.icosphere(subdivisions=3, radius=0.5))
+    >>> round(float(cotangent_laplacian_loss(ball.verts, ball.faces)), 1)  # 1 / r^2
+    4.0
     """
     _check_some("verts", verts)
     corners = verts[faces]
@@ -78,6 +88,9 @@ def edge_length_loss(
 
     Raises:
         InvalidInputError: a negative target.
+
+    >>> edge_length_loss(torch.tensor([[0.0, 0, 0], [3, 0, 0]]), torch.tensor([[0, 1]]), target_length=1.0)
+    tensor(4.)
     """
     if not target_length >= 0:
         raise InvalidInputError(f"target_length: expected a length >= 0, got {target_length}")
@@ -100,6 +113,11 @@ def normal_consistency_loss(
         verts: positions.
         faces: vertex indices, consistently oriented.
         pairs: faces that share an edge, as by `adjacent_faces`.
+
+    >>> verts = torch.tensor([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 0, 1]])
+    >>> faces = torch.tensor([[0, 1, 2], [0, 3, 1]])  # one lies, one stands, on the edge from 0 to 1
+    >>> normal_consistency_loss(verts, faces, torch.tensor([[0, 1]]))
+    tensor(1.)
     """
     if len(pairs) == 0:
         return verts.sum() * 0

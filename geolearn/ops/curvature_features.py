@@ -24,14 +24,14 @@ def curvature_features(mesh: Mesh | FeatureSurface) -> Float[Tensor, "F 64"]:
     the plane of the face. Its eigenvalues are the principal curvatures k1 >= k2, positive where the surface is convex:
     1 / r on a sphere of radius r, 1 / r and 0 on a cylinder. Columns for each radius:
 
-    0, 1. k1 and k2;
-    2. their mean;
-    3. sign(k1 k2) sqrt|k1 k2|, the root of the Gaussian curvature;
-    4. sqrt((k1^2 + k2^2) / 2), the curvedness, and 5. k1 - k2;
-    6. the shape index 2 / pi atan((k1 + k2) / (k1 - k2)) of Koenderink and van Doorn ("Surface shape and curvature
-       scales", 1992), from -1 (cup) through 0 (saddle) to 1 (cap), drawn to 0 where the surface is nearly flat:
-       times c / (c + 0.001) with c = R^2 * the square of 4;
-    7. the mean normal of the neighbourhood along the normal of the face: 1 on a plane, less where it bends.
+    - 0, 1: k1 and k2;
+    - 2: their mean;
+    - 3: sign(k1 k2) sqrt|k1 k2|, the root of the Gaussian curvature;
+    - 4: sqrt((k1^2 + k2^2) / 2), the curvedness, and 5: k1 - k2;
+    - 6: the shape index 2 / pi atan((k1 + k2) / (k1 - k2)) of Koenderink and van Doorn ("Surface shape and curvature
+      scales", 1992), from -1 (cup) through 0 (saddle) to 1 (cap), drawn to 0 where the surface is nearly flat:
+      times c / (c + 0.001) with c = R^2 * the square of 4;
+    - 7: the mean normal of the neighbourhood along the normal of the face: 1 on a plane, less where it bends.
 
     Values k of 0 to 5 are given as asinh(3 k R), which is about 3 k R for small and log(6 k R) for large ones.
 

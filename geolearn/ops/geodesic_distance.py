@@ -17,11 +17,11 @@ def geodesic_distance_features(mesh: Mesh | FeatureSurface) -> Float[Tensor, "F 
     4.1; as features of faces: Kalogerakis, Hertzmann and Singh, SIGGRAPH 2010. Distances d are in units of the square
     root of the mesh's area and averages weighted by area. Columns:
 
-    0. mean of d; 1. root of the mean of d^2; 2. the largest d;
-    3. the mean, from 0 at the face where it is least to 1 where it is most;
-    4. log of the mean over that of all faces;
-    5. standard deviation of d over its mean;
-    6 to 14. the distance within which 10 %, 20 % ... 90 % of the surface lie.
+    - 0: mean of d; 1: root of the mean of d^2; 2: the largest d;
+    - 3: the mean, from 0 at the face where it is least to 1 where it is most;
+    - 4: log of the mean over that of all faces;
+    - 5: standard deviation of d over its mean;
+    - 6 to 14: the distance within which 10 %, 20 % ... 90 % of the surface lie.
 
     Our choices: the surface is sampled by 512 vertices far from each other, each for the area nearest to it
     (`surface_samples`); paths run along edges and straight across them (`surface_graph`), which makes them longer by

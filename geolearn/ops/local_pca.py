@@ -14,11 +14,11 @@ def local_pca_features(mesh: Mesh | FeatureSurface) -> Float[Tensor, "F 48"]:
     surface in the neighbourhood along its principal axes, its mean m, and centre c and unit normal n of the face,
     columns for each radius:
 
-    0. (s1 - s2) / s1, how much it is a line, 1. (s2 - s3) / s1, a plane, 2. s3 / s1, a ball; they sum to 1 (Demantke et
-       al., "Dimensionality based scale selection in 3D lidar point clouds", 2011);
-    3. sqrt(s1^2 + s2^2 + s3^2) / R, 0.7 on a plane and less where the surface is folded up;
-    4. asinh(4 n . (m - c) / R), by how much the neighbourhood lies above (> 0) or below the face;
-    5. the length of (m - c) / R beside the normal: 0 in the middle of a limb, more at its end.
+    - 0: (s1 - s2) / s1, how much it is a line, 1: (s2 - s3) / s1, a plane, 2: s3 / s1, a ball; they sum to 1 (Demantke
+      et al., "Dimensionality based scale selection in 3D lidar point clouds", 2011);
+    - 3: sqrt(s1^2 + s2^2 + s3^2) / R, 0.7 on a plane and less where the surface is folded up;
+    - 4: asinh(4 n . (m - c) / R), by how much the neighbourhood lies above (> 0) or below the face;
+    - 5: the length of (m - c) / R beside the normal: 0 in the middle of a limb, more at its end.
 
     Kalogerakis, Hertzmann and Singh, "Learning 3D mesh segmentation and labeling", SIGGRAPH 2010, take ratios of s1, s2
     and s3 over geodesic discs; weights, radii and the choice of six values are ours. Faces count by exact integrals

@@ -18,9 +18,9 @@ def medial_distance_features(mesh: Mesh | FeatureSurface) -> Float[Tensor, "F 24
     shape analysis", Eurographics 2009, section 3, look around from there by rays and call what they see the volumetric
     shape image; as features of faces: Kalogerakis, Hertzmann and Singh, SIGGRAPH 2010. The lengths are
 
-    0. the radius of the ball, r = |p - q|^2 / (2 n . (p - q)) for the place q where it touches the surface again;
-    1 to 7. of 32 rays from its centre in all directions: mean, root mean square, quartiles (three), largest, and
-       standard deviation;
+    - 0: the radius of the ball, r = |p - q|^2 / (2 n . (p - q)) for the place q where it touches the surface again;
+    - 1 to 7: of 32 rays from its centre in all directions: mean, root mean square, quartiles (three), largest, and
+      standard deviation;
 
     columns 0 to 7, 8 to 15 and 16 to 23 are these in the three forms of `length_forms`. On a sphere of radius R all of
     0 to 6 are R, on an endless plate of thickness h the radius is h / 2.

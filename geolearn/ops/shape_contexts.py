@@ -22,9 +22,9 @@ def shape_context_features(mesh: Mesh | FeatureSurface) -> Float[Tensor, "F 270"
     the square root of the mesh's area (what is nearer or farther counts in the first or last), sectors in an angle from
     0 to pi. Columns 90 h + 9 ring + sector of histogram h:
 
-    0. geodesic distance, and the angle between the face's normal and the direction to the other place;
-    1. geodesic distance, and the angle between the normals of the two places;
-    2. straight distance, and the angle of histogram 0.
+    - 0: geodesic distance, and the angle between the face's normal and the direction to the other place;
+    - 1: geodesic distance, and the angle between the normals of the two places;
+    - 2: straight distance, and the angle of histogram 0.
 
     Our choices: the surface is sampled by 512 vertices (see `geodesic_distance_features`), so that the cost grows with
     the faces alone; a sample is shared between the bins around it, by bilinear weights; the second and third histogram;

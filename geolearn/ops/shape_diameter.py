@@ -21,11 +21,11 @@ def shape_diameter_features(mesh: Mesh | FeatureSurface) -> Float[Tensor, "F 72"
     they leave through the back of a face. Narrower cones of 90, 60 and 30 degrees take the 24, 16 and 8 rays in them.
     Columns for each cone, from narrow to wide:
 
-    0 to 4. five lengths: the shape diameter (mean of the rays within one standard deviation of the median, weighted by
-       one over the angle to the axis), the mean, median, least and largest; 5 to 9. and 10 to 14. the same in the
-       second and third form of `length_forms`;
-    15. deviation / (deviation + mean) with the standard deviation; 16. the share of rays that leave; 17. the logarithm
-       of the deviation, as form 1.
+    - 0 to 4: five lengths: the shape diameter (mean of the rays within one standard deviation of the median, weighted
+      by one over the angle to the axis), the mean, median, least and largest; 5 to 9 and 10 to 14: the same in the
+      second and third form of `length_forms`;
+    - 15: deviation / (deviation + mean) with the standard deviation; 16: the share of rays that leave; 17: the
+      logarithm of the deviation, as form 1.
 
     On a sphere of radius r a ray at an angle a to the axis is 2 r cos a long.
 

@@ -42,6 +42,9 @@ class Figure:
         title: as in tables, such as "class acc. %".
         better: which way is better, "higher" or "lower".
         always: every test gives it; otherwise only those that were asked to, or whose data allow it.
+
+    >>> Figure("class_accuracy", "class acc. %").better
+    'higher'
     """
 
     name: str
@@ -61,6 +64,9 @@ class Outcome:
         tables: rows of equal keys, by name, such as "per_class".
         details: anything else for the result file that JSON can hold.
         predictions: what the network said of every shape, as the method keeps it.
+
+    >>> Outcome({"class_accuracy": 91.5}, "asked once", samples=200).figures
+    {'class_accuracy': 91.5}
     """
 
     figures: dict[str, float]
@@ -72,7 +78,18 @@ class Outcome:
 
 
 class Prediction(ABC):
-    """What a network says of one shape."""
+    """What a network says of one shape.
+
+    >>> class Height(Prediction):
+    ...     def __init__(self, value):
+    ...         self.value = value
+    ...     def record(self):
+    ...         return {"height": self.value}
+    ...     def summary(self):
+    ...         return f"{self.value} m"
+    >>> Height(1.8).summary()
+    '1.8 m'
+    """
 
     @abstractmethod
     def record(self) -> dict[str, Any]:
@@ -109,6 +126,9 @@ class Phase:
         epochs: how long it lasts.
         descents: its optimisers by name; what has no gradient needs none.
         name: for steps that differ by phase.
+
+    >>> Phase(5, {}, "warm up").epochs
+    5
     """
 
     epochs: int
@@ -145,6 +165,10 @@ class Method(ABC, Generic[R]):
         figures: what a test gives, in the order of tables; the first decides.
         inputs: the kind of models (`PretrainedModel.inputs`) whose weights it tests if they do not say how they were
             trained.
+
+    >>> kind = METHODS["voxel_classification"]
+    >>> kind.figures[0].title, kind.inputs
+    ('class acc. %', 'voxels')
     """
 
     figures: ClassVar[tuple[Figure, ...]]
@@ -230,7 +254,11 @@ class Method(ABC, Generic[R]):
 
 
 class GradientMethod(Method[G]):
-    """One loss, one optimiser, one phase."""
+    """One loss, one optimiser, one phase.
+
+    >>> issubclass(METHODS["face_labeling"], GradientMethod)
+    True
+    """
 
     @abstractmethod
     def loss(self, net: nn.Module, batch: Batch, moment: Moment) -> Tensor:

@@ -28,6 +28,10 @@ class Recipe:
         augment: random changes to what the network is fed, drawn anew in every epoch.
         model: constructor arguments of the model, besides those that the data decides.
         ema_decay: of the running average of weights that is validated and saved; 0 switches it off.
+
+    >>> Recipe(epochs=0)
+    Traceback (most recent call last):
+    geolearn.errors.InvalidInputError: epochs: expected at least 1, got 0
     """
 
     method: ClassVar[str]
@@ -62,6 +66,11 @@ class GradientRecipe(Recipe):
         schedule: "one-cycle" (warm up over `warm_up`, then cosine to zero) or "steps" (divide by ten at each of
             `milestones`, counted in batches).
         gradient_clip: gradients longer than this are scaled down to it; 0: never.
+
+    >>> recipe = GradientRecipe(epochs=5, learning_rate=1e-3)
+    >>> optimiser, schedule = recipe.descent([(nn.Linear(2, 1), 1.0)], steps=100)
+    >>> type(optimiser).__name__, len(optimiser.param_groups)  # weights, and biases that do not decay
+    ('AdamW', 2)
     """
 
     optimiser: Literal["adamw", "sgd"] = "adamw"

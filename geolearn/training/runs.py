@@ -45,6 +45,9 @@ class Run:
     Attributes:
         reading: how the files of a folder of one's own are read.
         start: the weights that the training starts from, a run folder, a file or a name; None: from nothing.
+    >>> run = make_run("voxnet", "procedural", "best", seed=3)
+    >>> run.record()["method"], run.seed
+    ('voxel_classification', 3)
     """
 
     model: str
@@ -94,6 +97,9 @@ def make_run(
         changes: fields of the recipe by text, such as `{"learning_rate": "3e-4"}`, see `change_fields`.
         resolution: cells or pixels a side instead of the recipe's, see `Recipe.at_resolution`.
         start: weights to start from; the model gets their layers.
+
+    >>> make_run("voxnet", "procedural", "best", epochs=1, changes={"learning_rate": "3e-4"}).recipe_name
+    'best (learning_rate=3e-4) (1 epochs)'
     """
     chosen, recipe = choose_recipe(model, recipe)
     if start is not None:
@@ -129,6 +135,16 @@ def train(
 
     Raises:
         CheckpointError: the folder holds another run, or a run that was not asked to be resumed.
+
+    >>> import tempfile, torch
+    >>> from geolearn.data import ShapeCollection, Store
+    >>> from geolearn.structures import VoxelGrid
+    >>> grids = [VoxelGrid(torch.rand(32, 32, 32) < share, torch.zeros(3), 1.0) for share in (0.1, 0.9)]
+    >>> shapes = Store.of_shapes(grids, torch.tensor([0, 1]), classes=("thin", "dense"))
+    >>> run = make_run("voxnet", "noise", "best", epochs=1, validation=0.0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     train(run, Path(folder), data=ShapeCollection({"train": shapes}), progress=False)["epochs"]
+    1
     """
     method, processes = run.method, run.devices * run.nodes
     if run.recipe.batch_size % processes:

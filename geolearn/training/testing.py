@@ -109,6 +109,15 @@ def evaluate(
 
     Raises:
         InvalidInputError: the weights know other classes than the data, or an option that the method does not have.
+
+    >>> import torch
+    >>> from geolearn.data import ShapeCollection, Store
+    >>> from geolearn.structures import VoxelGrid
+    >>> empty = VoxelGrid(torch.zeros(32, 32, 32, dtype=torch.bool), torch.zeros(3), 1.0)
+    >>> classes = load_trained("voxnet-modelnet10").classes
+    >>> shapes = ShapeCollection({"test": Store.of_shapes([empty], classes=classes)}, "nothing at all")
+    >>> evaluate("voxnet-modelnet10", shapes).record["num_samples"]
+    1
     """
     trained = load_trained(run_or_weights)
     record, method = trained.record, trained.method

@@ -31,6 +31,11 @@ class Batches:
         drop_last: leave out the last, incomplete group.
         device, dtype: of the batches' data; by default the split's device and float32. Pictures travel in 8 bits.
         rank, world_size: this process among those that share each epoch; by default torch.distributed's.
+
+    >>> from geolearn.data import PackedSamples
+    >>> split = PackedSamples(tuple(torch.arange(5.0).view(5, 1)), torch.arange(5), ("a", "b", "c", "d", "e"))
+    >>> [batch.keys for batch in Batches(split, 2, shuffle=False, drop_last=True)]
+    [['a', 'b'], ['c', 'd']]
     """
 
     def __init__(

@@ -19,6 +19,12 @@ def pack(values: Bool[Tensor, "N R R R"] | Bool[Array, "N R R R"]) -> Int[Tensor
 
     Raises:
         InvalidInputError: not bool, not cubes, or more than 32 cells a side.
+
+    >>> grid = torch.zeros(1, 2, 2, 2, dtype=torch.bool)
+    >>> grid[0, 1, 0] = torch.tensor([True, False])  # z = 0 is the lowest bit
+    >>> pack(grid)
+    tensor([[[0, 0],
+             [1, 0]]], dtype=torch.int32)
     """
     array = values.cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
     if array.dtype != np.bool_ or array.ndim != 4 or len(set(array.shape[1:])) != 1:
@@ -31,7 +37,11 @@ def pack(values: Bool[Tensor, "N R R R"] | Bool[Array, "N R R R"]) -> Int[Tensor
 
 
 def unpack(columns: Int[Tensor, "B R R"], dtype: torch.dtype = torch.float32) -> Shaped[Tensor, "B 1 R R R"]:
-    """Columns as a network's input: `dtype` (B, 1, R, R, R), 1 where occupied, on the columns' device."""
+    """Columns as a network's input: `dtype` (B, 1, R, R, R), 1 where occupied, on the columns' device.
+
+    >>> unpack(torch.tensor([[[1, 2], [3, 0]]], dtype=torch.int32))[0, 0, 1, 0]  # 3 is both cells
+    tensor([1., 1.])
+    """
     check_columns(columns)
     resolution = columns.shape[-1]
     # A lookup of 8 cells per byte: three times faster than shifting and masking each cell.
@@ -51,6 +61,11 @@ def resize_columns(columns: Int[Tensor, "B R R"], resolution: int) -> Int[Tensor
     """Pad with empty cells, or crop, about the centre. Cropping undoes padding.
 
     An odd difference puts the extra layer on the far side of each axis.
+
+    >>> resize_columns(torch.tensor([[[1]]], dtype=torch.int32), 3)[0]  # the one cell is now the middle one of 27
+    tensor([[0, 0, 0],
+            [0, 2, 0],
+            [0, 0, 0]], dtype=torch.int32)
     """
     check_columns(columns)
     _check_resolution(resolution)

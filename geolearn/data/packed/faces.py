@@ -63,6 +63,9 @@ class FaceAugment:
 
     Attributes:
         faces: how many of each mesh; a mesh that has fewer gives all.
+
+    >>> FaceAugment(faces=1000)
+    FaceAugment(faces=1000)
     """
 
     faces: int = 1500
@@ -93,6 +96,14 @@ class PackedFaces(PackedSamples):
         classes: names of the labels.
         source: what `mesh` and `edge_labels` load the originals from.
         order: what a label of the source is called here; None: the same.
+
+    >>> import trimesh
+    >>> from geolearn.data import FaceFeatures, Store
+    >>> box = Mesh.from_trimesh(trimesh.creation.box().subdivide())
+    >>> box = replace(box, face_labels=torch.arange(len(box.faces)) % 2)
+    >>> split = FaceFeatures(functions=4).pack(Store.of_shapes([box], classes=("box",), parts={"box": ("even", "odd")}))
+    >>> split, split.take(torch.tensor([0])).features.shape
+    (PackedFaces(1 meshes, 2 labels), torch.Size([48, 600]))
     """
 
     source: Any = None

@@ -20,6 +20,13 @@ class PackedVoxels(Packed):
         targets: what is to be predicted of each, such as class indices, int64 (N,).
         keys: one per shape, in the order of the split.
         classes: class names in label order.
+
+    >>> columns = torch.full((2, 4, 4), 15, dtype=torch.int32)  # full
+    >>> grids = PackedVoxels(columns, torch.tensor([0, 1]), ("a", "b"), ("bed", "sofa"))
+    >>> grids
+    PackedVoxels(2 x 4^3, 2 classes, cpu)
+    >>> grids.take(torch.tensor([1])).sum()
+    tensor(64.)
     """
 
     columns: Int[Tensor, "N R R"]

@@ -29,6 +29,12 @@ class PackedViews(Packed):
         keys: one per shape, in the order of the split.
         classes: class names in label order.
         rows: int64 (N,), the row of `pixels` that shows each shape; by default row after row.
+
+    >>> views = PackedViews(torch.full((2, 12, 1, 8, 8), 255, dtype=torch.uint8), torch.tensor([0, 1]), ("a", "b"))
+    >>> views
+    PackedViews(2 x 12 views of (1, 8, 8), 0 classes, cpu)
+    >>> views.take(torch.tensor([1])).mean()  # in [0, 1] now
+    tensor(1.)
     """
 
     pixels: Shaped[Tensor, "M V C H W"]

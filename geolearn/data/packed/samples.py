@@ -20,6 +20,10 @@ class PackedSamples(Packed):
         items: tensors or records, one per shape; their sizes may differ.
         targets, keys, classes: see `Packed`.
         ragged: batches are tuples of items instead of one tensor or record.
+
+    >>> split = PackedSamples((torch.zeros(2), torch.ones(5)), torch.tensor([0, 1]), ("a", "b"), ragged=True)
+    >>> [item.shape for item in split.take(torch.tensor([0, 1]))]
+    [torch.Size([2]), torch.Size([5])]
     """
 
     items: tuple[Any, ...]

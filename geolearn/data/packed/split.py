@@ -20,6 +20,12 @@ class Packed(ABC):
         targets: what is to be predicted of each shape.
         keys: one per shape, in the order of the split.
         classes: class names in label order.
+
+    >>> from geolearn.data import PackedSamples
+    >>> split = PackedSamples((torch.zeros(2), torch.ones(2)), torch.tensor([0, 1]), ("a", "b"), ("dark", "light"))
+    >>> split.select([1]).keys, split.take(torch.tensor([1, 0]))
+    (('b',), tensor([[1., 1.],
+            [0., 0.]]))
     """
 
     targets: Targets

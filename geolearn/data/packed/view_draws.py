@@ -26,6 +26,10 @@ class ViewAugment:
     Attributes:
         mirror: flip the pictures of half of the shapes left to right.
         views: take so many of a shape's views, at random; None takes all.
+
+    >>> drawn = ViewAugment(mirror=False, views=3).draw(2, 12, torch.Generator().manual_seed(0))
+    >>> drawn.views.shape, drawn.mirror
+    (torch.Size([2, 3]), tensor([False, False]))
     """
 
     mirror: bool = True

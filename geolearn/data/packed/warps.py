@@ -20,7 +20,13 @@ from geolearn.typing import Bool, Float, Int, Shaped, Tensor
 
 
 class Warp(NamedTuple):
-    """Parameters of B warps, in the order `warp_columns` takes them."""
+    """Parameters of B warps, in the order `warp_columns` takes them.
+
+    >>> quarter = Warp(torch.tensor([math.pi / 2]), torch.tensor([False]), torch.zeros(1, 3), torch.ones(1, 3))
+    >>> warp_columns(torch.tensor([[[0, 0], [1, 0]]], dtype=torch.int32), *quarter)  # the cell at +x, -y goes to +x, +y
+    tensor([[[0, 0],
+             [0, 1]]], dtype=torch.int32)
+    """
 
     angle_rad: Float[Tensor, " B"]
     mirror: Bool[Tensor, " B"]
@@ -42,6 +48,9 @@ class VoxelAugment:
         mirror_axis: the axis that is flipped: left and right of shapes that look along x are swapped by "y".
         shift: whole cells, uniform in -shift..shift per axis.
         scale: factor uniform in 1 - scale..1 + scale, each axis on its own.
+
+    >>> VoxelAugment(rotations=4, mirror=False, shift=0).poses().angle_rad
+    tensor([0.0000, 1.5708, 3.1416, 4.7124])
     """
 
     rotations: int = 0
@@ -103,7 +112,12 @@ def augment_columns(
     *,
     dtype: torch.dtype = torch.float32,
 ) -> Shaped[Tensor, "B 1 R R R"]:
-    """Warp and unpack: a network's input on the columns' device. Arguments as in `warp_columns`."""
+    """Warp and unpack: a network's input on the columns' device. Arguments as in `warp_columns`.
+
+    >>> warp = VoxelAugment(shift=1).draw(2, torch.Generator().manual_seed(0))
+    >>> augment_columns(torch.ones(2, 8, 8, dtype=torch.int32), *warp).shape
+    torch.Size([2, 1, 8, 8, 8])
+    """
     return unpack(warp_columns(columns, angle_rad, mirror, shift, scale), dtype)
 
 
@@ -121,6 +135,11 @@ def warp_columns(
         mirror: flip x after the rotation.
         shift: in cells, per axis x, y, z; fractions are allowed.
         scale: factors > 0 per axis.
+
+    >>> up = Warp(torch.zeros(1), torch.tensor([False]), torch.tensor([[0.0, 0.0, 1.0]]), torch.ones(1, 3))
+    >>> warp_columns(torch.tensor([[[1, 0], [0, 0]]], dtype=torch.int32), *up)  # from the lowest cell to the one above
+    tensor([[[2, 0],
+             [0, 0]]], dtype=torch.int32)
     """
     check_columns(columns)
     # Parameters usually come from the CPU; checking them there keeps a GPU's queue running.

@@ -36,6 +36,10 @@ class Shape:
         volume: exact volume of the mesh where the construction knows it, else None.
         azimuth_rad: how far the shape was turned about Z.
         handles: what moves for each attribute; use `attributes`, `procedural.flow` and `procedural.deformation`.
+
+    >>> chair = make_shape("chair", seed=7)
+    >>> chair.part_names, "back height" in chair.attributes
+    (('seat', 'leg', 'back', 'arm'), True)
     """
 
     family: str
@@ -59,6 +63,9 @@ def make_shape(family: str, *, seed: int, azimuth_rad: float = 0.0) -> Shape:
         UnknownNameError: no such family.
         InvalidInputError: an azimuth that is not finite.
         MissingDependencyError: manifold3d, which joins the parts, is not installed (extra "data").
+
+    >>> make_shape("mug", seed=0).mesh.to_trimesh().is_watertight
+    True
     """
     entry = FAMILIES[family]
     if not math.isfinite(azimuth_rad):
@@ -98,6 +105,10 @@ def sample(split: str, index: int, *, seed: int = 0, aligned: bool = False) -> t
     Raises:
         UnknownNameError: a split other than train, val, test.
         InvalidInputError: a negative index.
+
+    >>> key, label, shape = sample("train", 0)
+    >>> key, shape.family
+    ('airplane-train-0-000000', 'airplane')
     """
     if split not in SPLITS:
         raise unknown_name("split", split, SPLITS)
@@ -113,7 +124,12 @@ def sample(split: str, index: int, *, seed: int = 0, aligned: bool = False) -> t
 
 
 def limits(shape: Shape, attribute: str) -> tuple[float, float]:
-    """The lowest and highest amount by which `attribute` of `shape` may change."""
+    """The lowest and highest amount by which `attribute` of `shape` may change.
+
+    >>> low, high = limits(make_shape("chair", seed=7), "back height")
+    >>> low < 0 < high
+    True
+    """
     return _handle(shape, attribute).limits()
 
 
@@ -129,6 +145,11 @@ def flow(shape: Shape, attribute: str, amount: float, points: Float[Tensor, "N 3
     Raises:
         UnknownNameError: an attribute this shape does not have.
         InvalidInputError: an amount outside `limits(shape, attribute)`.
+
+    >>> chair = make_shape("chair", seed=7)
+    >>> motion = flow(chair, "seat height", 0.1, chair.mesh.verts)
+    >>> motion.shape == chair.mesh.verts.shape, bool((motion[:, 2] >= 0).all())  # nothing goes down
+    (True, True)
     """
     handle = _handle(shape, attribute)
     low, high = handle.limits()
@@ -148,6 +169,11 @@ def deformation(shape: Shape, attribute: str, amount: float) -> Shape:
 
     Raises:
         UnknownNameError, InvalidInputError: as `flow`.
+
+    >>> chair = make_shape("chair", seed=7)
+    >>> taller = deformation(chair, "seat height", 0.1)
+    >>> round(taller.attributes["seat height"] / chair.attributes["seat height"], 3)
+    1.1
     """
     verts = shape.mesh.verts + flow(shape, attribute, amount, shape.mesh.verts)
     velocity = _handle(shape, attribute).velocity
