@@ -11,10 +11,15 @@ _Y_UP = (".obj", ".glb", ".gltf")
 
 @dataclass(frozen=True)
 class Reading:
-    """Attributes:
-    up: the axis of the files that points up: "x", "y", "z", or "auto": y in OBJ, GLB and glTF, else z.
-    front: where shapes face once z points up: "-y", "+y", "-x" or "+x".
-    skip_broken: leave out files that cannot be read, instead of refusing the folder.
+    """How the files of a folder of one's own are read.
+
+    Attributes:
+        up: the axis of the files that points up: "x", "y", "z", or "auto": y in OBJ, GLB and glTF, else z.
+        front: where shapes face once z points up: "-y", "+y", "-x" or "+x".
+        skip_broken: leave out files that cannot be read, instead of refusing the folder.
+
+    >>> Reading(up="y", skip_broken=True)
+    Reading(up='y', front='-y', skip_broken=True)
     """
 
     up: str = "auto"

@@ -44,6 +44,11 @@ class PackedFineVoxels(Packed):
     Attributes:
         bits: uint8 (N, R, R, ceil(R / 8)), see `pack_fine`.
         targets, keys, classes: see `Packed`.
+
+    >>> grids = torch.zeros(2, 40, 40, 40, dtype=torch.bool)
+    >>> packed = PackedFineVoxels(pack_fine(grids), torch.tensor([0, 1]), ("a", "b"), ("cup", "mug"))
+    >>> len(packed), tuple(packed.bits.shape)
+    (2, (2, 40, 40, 5))
     """
 
     bits: UInt8[Tensor, "N R R C"]
