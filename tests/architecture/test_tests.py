@@ -135,3 +135,9 @@ def test_core_tests_need_only_the_core(pytestconfig):
             if more := packages_needed(file) - allowed - beside:
                 wrong[str(file.relative_to(TESTS))] = more
     assert not wrong
+
+
+def test_no_two_test_files_have_one_name():
+    """pytest imports them by their names alone."""
+    names = [file.name for file in TESTS.rglob("*.py") if file.name not in ("conftest.py", "__init__.py")]
+    assert sorted({name for name in names if names.count(name) > 1}) == []

@@ -28,7 +28,7 @@ from geolearn.data.locks import exclusive_lock
 from geolearn.data.manifest import Manifest, Protocol, SplitCounts, dataset_names, load_manifest
 from geolearn.data.places import prepared_folder
 from geolearn.data.prepared.index import Entry, Index, check_counts, read_index
-from geolearn.data.prepared.upright import UPS
+from geolearn.data.prepared.orientation import UPS
 from geolearn.data.workers import Workers
 from geolearn.errors import DatasetError, GeolearnError, InvalidInputError, printable
 from geolearn.typing import PathLike

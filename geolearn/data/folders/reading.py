@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from geolearn.data.prepared.upright import FRONTS, UPS
+from geolearn.data.prepared.orientation import FRONTS, UPS
 from geolearn.errors import InvalidInputError
 
 # As most files of these formats stand.

@@ -10,7 +10,7 @@ from geolearn.data.manifest import Manifest
 from geolearn.data.packed.columns import pack
 from geolearn.data.prepared.arrays import read_arrays, write_arrays
 from geolearn.data.prepared.index import Entry, Index, repeated_samples
-from geolearn.data.prepared.upright import turn_grids
+from geolearn.data.prepared.orientation import turn_grids
 from geolearn.data.workers import Workers
 from geolearn.errors import DatasetError, GeolearnError, MissingDependencyError
 from geolearn.typing import Array, Bool, Int

@@ -11,7 +11,7 @@ import torch
 from geolearn.data.manifest import Manifest
 from geolearn.data.prepared.arrays import read_arrays, write_arrays
 from geolearn.data.prepared.index import Entry, Index
-from geolearn.data.prepared.upright import turn_positions
+from geolearn.data.prepared.orientation import turn_positions
 from geolearn.data.workers import Workers
 from geolearn.errors import DatasetError
 from geolearn.ops.edge_labels import edges_in_face_order, face_labels_from_edges

@@ -13,8 +13,8 @@ from geolearn.data.packed.fine_grids import PackedFineVoxels, pack_fine
 from geolearn.data.packed.grids import PackedVoxels
 from geolearn.data.packed.split import Targets
 from geolearn.data.prepared.arrays import read_arrays
+from geolearn.data.prepared.orientation import turn_grids, turn_positions
 from geolearn.data.prepared.sources import Kind, Source
-from geolearn.data.prepared.upright import turn_grids, turn_positions
 from geolearn.errors import DatasetError
 from geolearn.structures import PointCloud, VoxelGrid
 from geolearn.typing import Array

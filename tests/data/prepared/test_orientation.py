@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from geolearn.data.prepared.upright import FRONTS, UPS, turn_grids, turn_matrix, turn_positions
+from geolearn.data.prepared.orientation import FRONTS, UPS, turn_grids, turn_matrix, turn_positions
 
 UNIT = {"x": (1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1)}
 
