@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-from scipy import ndimage
 
 from geolearn.errors import InvalidInputError, unknown_name
 from geolearn.typing import Array, Float, Tensor
@@ -63,6 +62,8 @@ def cut_from_background(images: Float[Tensor, "N C H W"], background: str) -> tu
 
 
 def _cleaned(mask: Array) -> Array:
+    from scipy import ndimage  # takes a while to import
+
     islands, holes = np.empty(mask.shape, np.int32), np.empty(mask.shape, np.int32)
     ndimage.label(mask, np.ones((3, 3)), output=islands)
     areas = np.bincount(islands.ravel())
