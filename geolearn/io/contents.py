@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from geolearn.io.float32 import is_far_from_0
 from geolearn.structures import Mesh
 from geolearn.structures.attributes import Material
 from geolearn.typing import Array, Tensor
@@ -40,8 +41,16 @@ class Contents(NamedTuple):
 
     @property
     def position(self) -> str:
-        """The %-format of such a position as text that gives it back exactly."""
-        return "%.9g %.9g %.9g" if self.origin is None else "%r %r %r"
+        """The %-format of such a position as text that gives it back exactly.
+
+        Nine digits tell every float32 from all others, but are not always that number. Where a shape is so far from 0
+        that readers look at more than float32, all digits are written.
+        """
+        if self.origin is not None:
+            return "%r %r %r"
+        used = np.zeros(len(self.verts), dtype=bool)
+        used[self.faces] = True
+        return "%.17g %.17g %.17g" if is_far_from_0(self.verts, used) else "%.9g %.9g %.9g"
 
 
 def contents_of(mesh: Mesh) -> Contents:

@@ -22,16 +22,22 @@ def about_origin(verts: Array, used: Array | slice) -> tuple[Array, Array | None
     if verts.dtype == np.float32:
         return np.ascontiguousarray(verts), None
     rounded = np.ascontiguousarray(verts, dtype=np.float32)
-    low, high = _box(verts, used)
-    longest, reach = float((high - low).max(initial=0)), float(np.abs([low, high]).max(initial=0))
-    if longest == 0 or reach * 2.0**-24 <= LARGEST_ROUNDING * longest:
+    if not is_far_from_0(verts, used):
         return rounded, None
-    moved = np.abs(rounded - verts)[used]
+    low, high = _box(verts, used)
+    longest, moved = float((high - low).max()), np.abs(rounded - verts)[used]
     if not moved.max() > LARGEST_ROUNDING * longest:
         return rounded, None
     step = 2.0 ** np.floor(np.log2(longest))
     origin = np.round((low / 2 + high / 2) / step) * step
     return (verts - origin).astype(np.float32), origin
+
+
+def is_far_from_0(verts: Array, used: Array | slice) -> bool:
+    """Whether float32 can move positions (V, 3) by more than `LARGEST_ROUNDING` times their longest side."""
+    low, high = (each.astype(np.float64) for each in _box(verts, used))
+    longest, reach = float((high - low).max(initial=0)), float(np.abs([low, high]).max(initial=0))
+    return longest > 0 and reach * 2.0**-24 > LARGEST_ROUNDING * longest
 
 
 def _box(verts: Array, used: Array | slice) -> tuple[Array, Array]:

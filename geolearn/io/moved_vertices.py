@@ -13,6 +13,7 @@ import numpy as np
 from geolearn.errors import InvalidInputError
 from geolearn.io.damage import damaged
 from geolearn.io.files import read_regular, write_whole
+from geolearn.io.float32 import is_far_from_0
 from geolearn.io.meshes import load_mesh
 from geolearn.io.ply_header import parse_header
 from geolearn.typing import Array, Float, PathLike, Tensor
@@ -127,7 +128,7 @@ def _texts(before: Array, after: Array) -> list[tuple[bytes, ...] | None]:
     """The three numbers of each vertex that moved, None for the others."""
     still = (before == after).all(1).tolist()
     rows = after.tolist()
-    form = b"%.9g" if after.dtype == np.float32 else b"%.17g"
+    form = b"%.9g" if after.dtype == np.float32 and not is_far_from_0(after, slice(None)) else b"%.17g"
     return [None if same else tuple(form % number for number in row) for same, row in zip(still, rows, strict=True)]
 
 

@@ -7,6 +7,7 @@ from mesh_writers import FACES, KINDS, POLYGONS, VERTS, ascii_stl, binary_ply, g
 from seed_files import glb
 
 from geolearn.io import load_mesh, save_mesh
+from geolearn.structures import Mesh
 
 FAR = {name: write for name, write in POLYGONS.items() if "." in name} | {"a.stl": ascii_stl}
 
@@ -61,6 +62,18 @@ def test_what_a_file_holds_in_float32_stays_as_it_is(tmp_path):
     mesh = load(tmp_path, "a.ply", head + verts.astype("<f4").tobytes() + body)
     assert mesh.origin is None
     assert np.array_equal(mesh.verts.numpy(), verts)
+
+
+@pytest.mark.parametrize("name", ["a.off", "a.obj", "a.ply", "a.stl"])
+@pytest.mark.parametrize("offset", [[5334567.81] * 3, [0, 3.4028235e38, 3.4028235e38], [0.1, 1e7, -1e9]])
+def test_float32_far_away_comes_back_from_text_to_the_bit(tmp_path, name, offset):
+    verts = np.array(offset, np.float32) * np.ones((4, 3), np.float32)
+    verts[:, 0] += np.arange(4, dtype=np.float32)
+    mesh = Mesh(torch.from_numpy(verts), torch.tensor([[0, 1, 2], [1, 2, 3]]))
+    save_mesh(mesh, tmp_path / name, ascii=True)
+    again = load_mesh(tmp_path / name)
+    assert again.origin is None
+    assert np.array_equal(again.verts[again.faces].numpy(), verts[mesh.faces.numpy()])
 
 
 def test_the_rule_for_an_origin_is_the_largest_move_over_the_longest_side(tmp_path):
