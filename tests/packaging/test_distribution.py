@@ -5,9 +5,11 @@ from importlib.metadata import Distribution
 from pathlib import Path
 
 import pytest
+import try_wheel
 from building import REPO, build, copy_checkout, files_of_checkout, files_of_sdist, files_of_wheel, unpack_sdist
 
 from geolearn._optional import DISTRIBUTION
+from geolearn.cli.main import COMMANDS
 
 pytest.importorskip("setuptools", reason="the build backend is not installed")
 TREE = files_of_checkout()
@@ -66,3 +68,8 @@ def test_name_and_licence(built, tmp_path):
     (metadata,) = tmp_path.glob("*.dist-info")
     assert Distribution.at(metadata).metadata["Name"] == DISTRIBUTION  # what errors tell people to install
     assert (metadata / "licenses" / "LICENSE").read_bytes() == (REPO / "LICENSE").read_bytes()
+
+
+def test_every_command_is_tried_from_the_wheel():
+    tried = {arguments.split()[0] for lane in try_wheel.LANES for arguments, _, _ in lane}
+    assert set(COMMANDS) <= tried

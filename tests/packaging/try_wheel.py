@@ -36,6 +36,7 @@ LANES: tuple[list[Command], list[Command]] = (
         ("--help", "voxelize", []),
         ("data list", "| procedural |", []),
         ("data prepare --help", "modelnet10", []),
+        ("data check shapes", "2 classes", []),
         ("voxelize box.off --resolution 8 -o box.binvox", "8^3 cells, 64 occupied", ["box.binvox"]),
         ("info box.binvox", "64", []),
         ("info modelnet10", "night_stand", []),
@@ -43,8 +44,10 @@ LANES: tuple[list[Command], list[Command]] = (
         ("train voxnet --epochs 1 -o run", "1 epochs", ["run/model.safetensors"]),
         ("evaluate run --data procedural --json r.json --report page", "retrieval mAP", ["r.json", "page/report.html"]),
         ("predict box.off --weights run", "box.off", []),
+        ("export run -o net.pt2", "net.pt2", ["net.pt2"]),
         ("benchmark procedural --models voxnet --seeds 0 --epochs 1 -o made", "voxnet", ["made/procedural.html"]),
         ("train voxelcompletionnet --epochs 1 -o unet", "1 epochs", ["unet/model.safetensors"]),
+        ("compare run unet", "voxelcompletionnet", []),
         ("complete scan.ply --camera-position 0,-2,1 --weights unet -o whole", "", ["whole/report.html"]),
     ],
     [
@@ -118,8 +121,11 @@ def _install(wheel: Path, folder: Path) -> Path:
 
 
 def _write_inputs(folder: Path) -> None:
-    """A mesh, labelled meshes, and a scan of one side of a box."""
+    """A mesh, labelled meshes, shapes of two classes, and a scan of one side of a box."""
     (folder / "box.off").write_text(BOX)
+    for name in ("boxes/a.off", "boxes/b.off", "others/c.off", "others/d.off"):
+        (folder / "shapes" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "shapes" / name).write_text(BOX)
     (folder / "mine").mkdir()
     for number in range(4):
         (folder / "mine" / f"{number}.off").write_text(BOX)
