@@ -29,6 +29,15 @@ def _locate(p, scale, shift, top):
     return low, u - low
 
 
+@kernel
+def _cell(points, n, scale, shift, top, dx, dy, dz):
+    """The flat place of the node below a point, and how far the point is beyond it in x, y and z."""
+    i, x = _locate(points[n, 0], scale, shift[0], top)
+    j, y = _locate(points[n, 1], scale, shift[1], top)
+    k, z = _locate(points[n, 2], scale, shift[2], top)
+    return np.uint64(np.int32(i)) * dx + np.uint64(np.int32(j)) * dy + np.uint64(np.int32(k)) * dz, x, y, z
+
+
 @parallel_kernel
 def move_linear(points, lattice, size, scale, shift, top, out):
     """Fill `out` (N, 3) with each point plus the trilinear flow there.
@@ -41,10 +50,7 @@ def move_linear(points, lattice, size, scale, shift, top, out):
     dy = dz * np.uint64(size)
     dx = dy * np.uint64(size)
     for n in prange(len(points)):
-        i, x = _locate(points[n, 0], scale, shift[0], top)
-        j, y = _locate(points[n, 1], scale, shift[1], top)
-        k, z = _locate(points[n, 2], scale, shift[2], top)
-        node = np.uint64(np.int32(i)) * dx + np.uint64(np.int32(j)) * dy + np.uint64(np.int32(k)) * dz
+        node, x, y, z = _cell(points, n, scale, shift, top, dx, dy, dz)
         for axis in range(3):
             at = node + np.uint64(axis)
             on = at + dx
@@ -65,10 +71,7 @@ def points_gradient_linear(points, lattice, size, scale, shift, top, gradients, 
     dy = dz * np.uint64(size)
     dx = dy * np.uint64(size)
     for n in prange(len(points)):
-        i, x = _locate(points[n, 0], scale, shift[0], top)
-        j, y = _locate(points[n, 1], scale, shift[1], top)
-        k, z = _locate(points[n, 2], scale, shift[2], top)
-        node = np.uint64(np.int32(i)) * dx + np.uint64(np.int32(j)) * dy + np.uint64(np.int32(k)) * dz
+        node, x, y, z = _cell(points, n, scale, shift, top, dx, dy, dz)
         a, b, c = gradients[n, 0], gradients[n, 1], gradients[n, 2]
         v000, v001 = _dot(lattice, node, a, b, c), _dot(lattice, node + dz, a, b, c)
         v010, v011 = _dot(lattice, node + dy, a, b, c), _dot(lattice, node + dy + dz, a, b, c)
@@ -99,13 +102,10 @@ def lattice_gradient_linear(points, size, scale, shift, top, gradients, planes, 
     for item in prange((size + planes - 1) // planes):
         first, last = item * planes, min(item * planes + planes, size) - 1
         for n in range(len(points)):
-            i, x = _locate(points[n, 0], scale, shift[0], top)
-            plane = np.int32(i)
+            plane = np.int32(_locate(points[n, 0], scale, shift[0], top)[0])
             if plane + 1 < first or plane > last:
                 continue
-            j, y = _locate(points[n, 1], scale, shift[1], top)
-            k, z = _locate(points[n, 2], scale, shift[2], top)
-            node = np.uint64(plane) * dx + np.uint64(np.int32(j)) * dy + np.uint64(np.int32(k)) * dz
+            node, x, y, z = _cell(points, n, scale, shift, top, dx, dy, dz)
             for axis in range(3):
                 g = gradients[n, axis]
                 gx = g * x

@@ -81,7 +81,7 @@ def test_modules_of_ones_own_are_waited_for(monkeypatch):
 
 
 def test_help_without_a_command(capsys):
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match=r"^0$"):
         main([])
     out = capsys.readouterr().out
     assert all(command in out for command in ("train", "predict", "voxelize", "info"))

@@ -57,7 +57,8 @@ def assert_markers(views: Views, image: int = 0, within: float = 0.12) -> None:
         weight = np.clip(window - 0.02, 0, None)
         assert weight.sum() > 1
         found = (weight * x).sum() / weight.sum(), (weight * y).sum() / weight.sum()
-        assert np.hypot(found[0] - u, found[1] - v) < within
+        off = np.hypot(found[0] - u, found[1] - v)
+        assert off < within, f"a marker is {off:.2f} pixels off"
 
 
 def opencv_poses(count: int = 3) -> np.ndarray:

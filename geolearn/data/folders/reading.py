@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 from geolearn.data.prepared.orientation import FRONTS, UPS
 from geolearn.errors import InvalidInputError
-
-# As most files of these formats stand.
-_Y_UP = (".obj", ".glb", ".gltf")
+from geolearn.io.upright import customary_up
 
 
 @dataclass(frozen=True)
@@ -38,4 +36,4 @@ class Reading:
         >>> Reading().up_of(".glb"), Reading().up_of(".off"), Reading("y").up_of(".off")
         ('y', 'z', 'y')
         """
-        return self.up if self.up != "auto" else "y" if suffix in _Y_UP else "z"
+        return customary_up(f"shape{suffix}") if self.up == "auto" else self.up
