@@ -6,7 +6,7 @@ A mutant is the package with one change: a comparison made strict or not, or tur
 by; and for or; a number one larger; a condition that never holds; True for False. They are drawn from a seed, spread
 over the files by the number of places, and each is tried in a copy of the checkout by the tests that a reader would
 look into: those of the file's name, else those that import it, else those of its room. One that no test notices
-survives.
+survives. All these tests run once without any change first, and have to pass: what fails anyway notices nothing.
 
 Some change nothing: they are listed with the reason in `benchmarks/equivalent_mutants.toml`, by file, text before and
 after, and are not counted. An interrupted run goes on where it stopped (`out/mutants/SEED.jsonl`). It takes hours.
@@ -163,26 +163,37 @@ class Copies:
         return self._own.path
 
 
-def is_noticed(mutant: Mutant, copies: Copies) -> bool:
-    """Do the tests fail?"""
-    copy = copies.mine()
-    path = copy / mutant.file
-    whole = path.read_bytes()
-    path.write_bytes(whole[: mutant.begin] + mutant.after.encode() + whole[mutant.end :])
+def run_tests(copy: Path, tests: list[str], seconds: float) -> subprocess.CompletedProcess[str]:
     options = {
         **os.environ,
         "PYTHONPATH": str(copy),
         "CI": "1",
         "GEOLEARN_TEST_DATA": str(REPO.parent / "shared" / "data"),
     }
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests_for(mutant.file)]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    return subprocess.run(command, cwd=copy, env=options, capture_output=True, text=True, timeout=seconds, check=False)
+
+
+def is_noticed(mutant: Mutant, copies: Copies) -> bool:
+    """Do the tests fail?"""
+    copy = copies.mine()
+    path = copy / mutant.file
+    whole = path.read_bytes()
+    path.write_bytes(whole[: mutant.begin] + mutant.after.encode() + whole[mutant.end :])
     try:
-        done = subprocess.run(command, cwd=copy, env=options, capture_output=True, timeout=SECONDS, check=False)
-        return done.returncode != 0
+        return run_tests(copy, tests_for(mutant.file), SECONDS).returncode != 0
     except subprocess.TimeoutExpired:
         return True
     finally:
         path.write_bytes(whole)
+
+
+def check_tests(mutants: list[Mutant], copies: Copies) -> None:
+    """All tests that are to notice something pass as long as nothing is changed."""
+    tests = sorted({test for mutant in mutants for test in tests_for(mutant.file)})
+    done = run_tests(copies.mine(), tests, 4 * SECONDS)
+    if done.returncode != 0:
+        sys.exit(f"the tests fail before anything is changed:\n{done.stdout[-4000:]}")
 
 
 def equivalent() -> dict[tuple[str, str, str], str]:
@@ -221,7 +232,9 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         copies = Copies(Path(folder))
-        list(pool.map(try_one, [mutant for mutant in chosen if mutant not in known]))
+        left = [mutant for mutant in chosen if mutant not in known]
+        pool.submit(check_tests, left, copies).result()
+        list(pool.map(try_one, left))
     text = report(chosen, known)
     print(text)
     if arguments.write:

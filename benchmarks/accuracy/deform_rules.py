@@ -9,7 +9,8 @@ rule cannot follow a motion to another part. Z is up, the front is -Y. H is the 
 | all | feet, base | z within 0.06 H of the lowest |
 | chair | seat | level (normal within 41 degrees of upright), within 0.05 H of the height in 0.2 H to 0.75 H that |
 | | | has most level area; or labelled so |
-| chair | back | more than 0.15 H above the seat and behind its middle; or labelled so |
+| chair | back | more than 0.15 H above the seat, behind its middle, and within 0.1 H of the rearmost at the same |
+| | | height (so that arms are none of it); or labelled so |
 | table | top | z within 0.04 H of the highest |
 | lamp | shade | above the height over which the shape is at least half as wide as the widest place of its upper half |
 
@@ -19,7 +20,7 @@ rule cannot follow a motion to another part. Z is up, the front is -Y. H is the 
 | chair | seat width, seat depth | extent of the seat in x, in y |
 | chair | leg spread | extent of the feet in x over that of the seat, times that of the seat as it came |
 | chair | back height | highest z of the back less mean z of the seat |
-| chair | back recline | slope of y over z in the back (least squares), times its height as it came |
+| chair | back recline | mean y of the highest fifth of the back less that of its lowest fifth |
 | table | height | mean z of the top less the lowest z |
 | table | top length, top depth | extent of the top in x, in y |
 | table | leg spread | as for a chair, with the top in place of the seat |
@@ -103,12 +104,23 @@ def _chair(points: Tensor, normals: Tensor, labelled: dict[str, Tensor]) -> dict
     found = _stand(points, seat, feet, "seat")
     found["seat height"] = lambda p: float(p[seat, 2].mean()) - _low(p[:, 2])
     middle = float(points[seat, 1].mean())
-    back = labelled.get("back", (z > float(z[seat].mean()) + 0.15 * tall) & (points[:, 1] > middle))
+    above = (z > float(z[seat].mean()) + 0.15 * tall) & (points[:, 1] > middle)
+    back = labelled["back"] if "back" in labelled else above & _rear(points, above, 0.1 * tall)
     if _enough(back) and _high(z[back]) - float(z[seat].mean()) > 0.15 * tall:
         found["back height"] = lambda p: _high(p[back, 2]) - float(p[seat, 2].mean())
-        length = _high(z[back]) - _low(z[back])
-        found["back recline"] = lambda p: _slope(p[back]) * length
+        low_end, high_end = z[back].quantile(torch.tensor([0.2, 0.8], dtype=z.dtype))
+        lower, upper = back & (z <= low_end), back & (z >= high_end)
+        found["back recline"] = lambda p: float(p[upper, 1].mean() - p[lower, 1].mean())
     return found
+
+
+def _rear(points: Tensor, chosen: Tensor, depth: float) -> Tensor:
+    """Which points lie at most `depth` in front of the rearmost of the chosen ones at their height."""
+    z = points[:, 2]
+    step = ((z - z.min()) / (z.max() - z.min()).clamp(min=1e-12) * 20).long().clamp(max=19)
+    rearmost = torch.full((20,), -torch.inf, dtype=points.dtype)
+    rearmost.scatter_reduce_(0, step[chosen], points[chosen, 1], "amax")
+    return points[:, 1] > rearmost[step] - depth
 
 
 def _table(points: Tensor, normals: Tensor, labelled: dict[str, Tensor]) -> dict[str, Measure]:
@@ -162,12 +174,6 @@ def _enough(*sets: Tensor) -> bool:
 def _wide(radius: Tensor, level: Tensor, step: float) -> float:
     here = radius[(level >= step) & (level < step + 1)]
     return float(here.quantile(0.9)) if len(here) >= 5 else 0.0
-
-
-def _slope(points: Tensor) -> float:
-    """Of y over z, least squares."""
-    y, z = points[:, 1] - points[:, 1].mean(), points[:, 2] - points[:, 2].mean()
-    return float((y * z).sum() / (z * z).sum().clamp(min=1e-12))
 
 
 def _low(values: Tensor) -> float:
