@@ -1,6 +1,7 @@
 """What busy neighbours cost: every kind of work beside k programs that never rest, by how long waiting threads spin.
 
     python benchmarks/speed/neighbours.py [--neighbours 0,1,2,4] [--seconds 1.5] [--rounds 2] [--threads 2] [--write]
+    python benchmarks/speed/neighbours.py --neighbours 0 --rounds 9 --write    # a quiet machine, more exactly
 
 A team of threads is as slow as its last one. GNU OpenMP lets the others spin while they wait, 300,000 times by default:
 milliseconds in which a core does nothing, and in which the thread that is waited for may be off its own core because
@@ -215,7 +216,8 @@ def main() -> None:
 
     text = "# Busy neighbours\n\n" + markdown_table(table(found, counts))
     text += f"\nLoad of the machine before: {load:.1f}; {arguments.threads} threads, {os.cpu_count()} cores.\n"
-    timing.report(text, timing.bytes_per_ms(), arguments.rounds, "neighbours" if arguments.write else None)
+    name = "neighbours" if any(counts) else "neighbours_quiet"
+    timing.report(text, timing.bytes_per_ms(), arguments.rounds, name if arguments.write else None)
 
 
 if __name__ == "__main__":
