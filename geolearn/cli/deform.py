@@ -45,7 +45,7 @@ class Deform:
     amount: Annotated[tuple[float, ...], tyro.conf.UseAppendAction] = ()
     """How much, in the order of the attributes."""
     family: str | None = None
-    """What the mesh is, such as chair; by default the family that it is nearest to."""
+    """What the mesh is, such as chair; by default the nearest of the families that have these attributes."""
     up: Literal["auto", "x", "y", "z", "-x", "-y", "-z"] = "auto"
     """The axis of the file that points up. auto: y for OBJ and GLB, as most are, and z for the others."""
     front: Literal["-y", "+y", "-x", "+x"] = "-y"
@@ -76,7 +76,7 @@ class Deform:
         amounts = self._amounts()
         self._check()
         loaded, mesh, turn = self._read()
-        look = deformer.look(mesh, self.family)
+        look = deformer.look(mesh, self.family, self.attribute)
         warnings = [*look.warnings, *_better_flags(look, turn)]
         if self.list:
             _list_distances(deformer, mesh, look, warnings)

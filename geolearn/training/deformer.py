@@ -1,7 +1,7 @@
 """Deform any mesh by named attributes with trained weights: what `geolearn deform` calls."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -75,17 +75,35 @@ class Deformer:
             raise unknown_name("family", family, self.families)
         return ATTRIBUTES[family]
 
-    def look(self, mesh: Mesh, family: str | None = None) -> Look:
-        """How far a mesh is from what the weights know, and whether it stands as it should."""
+    def look(self, mesh: Mesh, family: str | None = None, attributes: Collection[str] = ()) -> Look:
+        """How far a mesh is from what the weights know, and whether it stands as it should.
+
+        Args:
+            family: what the mesh is; by default the nearest of those that have all `attributes`.
+
+        Raises:
+            UnknownNameError: an unknown family, or an attribute that no family has; suggests the nearest.
+            InvalidInputError: attributes that no family has together.
+        """
         grid = voxelize_shape(self.net, mesh).values.to(self.net.motion)
         with torch.inference_mode():
             distances = self.distances(self.net.code(grid[None, None]))
         if family is None:
-            family = min(distances, key=distances.__getitem__)
+            family = min(self._families_with(attributes), key=distances.__getitem__)
         self.attributes(family)
         best = orientations(self.net, self._familiarity, grid, family)[0]
         right = (best.up, best.front) == ("+z", "-y") or best.distance > BETTER * distances[family]
         return Look(distances, family, None if right else best)
+
+    def _families_with(self, attributes: Collection[str]) -> list[str]:
+        known = {name for family in self.families for name in self.attributes(family)}
+        for name in attributes:
+            if name not in known:
+                raise unknown_name("attribute", name, known)
+        found = [family for family in self.families if set(attributes) <= set(self.attributes(family))]
+        if not found:
+            raise InvalidInputError(f"attributes: no family has {' and '.join(map(repr, attributes))}")
+        return found
 
     def distances(self, code: Float[Tensor, "1 D"]) -> dict[str, float]:
         """How far a code is from those of every family."""

@@ -120,6 +120,16 @@ def test_a_known_shape_is_its_family_and_raises_no_warning():
     assert look.warnings == []
 
 
+def test_the_family_is_one_that_has_what_is_asked():
+    tool = familiar(hook())
+    assert tool.look(hook(), None, ["leg spread"]).family == "chair"  # both have it
+    assert tool.look(hook(), None, ["top length", "leg spread"]).family == "table"
+    with pytest.raises(UnknownNameError, match=r"unknown attribute 'top lenght'\. Did you mean 'top length'"):
+        tool.look(hook(), None, ["top lenght"])
+    with pytest.raises(InvalidInputError, match="no family has 'back height' and 'top length'"):
+        tool.look(hook(), None, ["back height", "top length"])
+
+
 @pytest.mark.parametrize("up, front", [("+y", "+z"), ("+z", "+x"), ("-z", "-y")])
 def test_a_shape_that_lies_is_told_how_to_stand(up, front):
     lying = hook(turn_matrix(up, front).T)  # turned by the matrix itself it stands
