@@ -17,8 +17,11 @@ def printable(text: object, *, lines: bool = False) -> str:
     >>> printable("a\\x1b[31mb\\n")
     'a\\\\x1b[31mb\\\\n'
     """
+    text = str(text)
+    if text.isprintable():
+        return text
     kept = "\n\t" if lines else ""
-    return "".join(c if c.isprintable() or c in kept else c.encode("unicode_escape").decode("ascii") for c in str(text))
+    return "".join(c if c.isprintable() or c in kept else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 class GeolearnError(Exception):

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from geolearn.fitting.result import Step
-from geolearn.reports.plots import make_figure
+from geolearn.reports.plots import make_figure, save_figure
 
 
 def plot_fit(history: Sequence[Step], path: Path) -> None:
@@ -28,4 +28,4 @@ def plot_fit(history: Sequence[Step], path: Path) -> None:
         axes.grid(alpha=0.3)
         if name == "loss" and bool((values > 0).any()):
             axes.set_yscale("log")
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from geolearn.data.locks import sole_use
 from geolearn.errors import InvalidInputError
 from geolearn.fitting import FitResult, Step, coarse_to_fine, fit_latent, fit_mesh, silhouette_iou, soundness
 from geolearn.fitting.decoded_shapes import decode_shapes, size_of_codes
@@ -66,8 +67,22 @@ def run_fit(
     Raises:
         InvalidInputError: views that cannot be fitted, all of them held out, or a decoder with settings that are not
             for it.
+        CheckpointError: another process fits or trains into the folder.
     """
     folder = Path(folder)
+    with sole_use(folder):
+        return _fit_into(folder, views, settings, title, resume, progress, options)
+
+
+def _fit_into(
+    folder: Path,
+    views: Views,
+    settings: FitSettings,
+    title: str,
+    resume: bool,
+    progress: Callable[[Step], None] | None,
+    options: dict[str, Any],
+) -> dict[str, Any]:
     views, unseen = _split(Views(views.images, views.cameras, masks_of(views)), settings.hold_out)
     shared: dict[str, Any] = {
         "views_per_step": settings.views_per_step, "progress": progress,
@@ -81,11 +96,9 @@ def run_fit(
                 "as they are given; leave resume and refine_cameras out"
             )
         decoder = load_decoder(settings.decoder)
-        folder.mkdir(parents=True, exist_ok=True)
         result = convert_to_mesh(fit_latent(decoder, views, **shared, **options), decoder)
         record["images"] = "none"
     else:
-        folder.mkdir(parents=True, exist_ok=True)
         schedule = options.pop("schedule", None) or coarse_to_fine((views.cameras.height, views.cameras.width))
         result = fit_mesh(
             views,

@@ -9,8 +9,8 @@ from scipy.sparse.csgraph import connected_components
 
 from geolearn.io.meshes import load_mesh
 from geolearn.io.points import POINT_FORMATS, POINTS_ALONE, load_points
-from geolearn.io.stl import merge_identical
 from geolearn.io.surface import NoFacesError
+from geolearn.io.welding import merge_identical
 from geolearn.structures import Mesh, PointCloud, VoxelGrid
 from geolearn.typing import Array, PathLike
 

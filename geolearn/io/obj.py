@@ -21,7 +21,7 @@ from geolearn.io.words import Words, join_lines, plain_text
 from geolearn.structures.attributes import Material
 from geolearn.typing import Array
 
-_COMMENT = re.compile(rb"(?<!\S)#[^\n]*")  # not inside a word: names may hold the sign
+_COMMENT = re.compile(rb"#(?<!\S#)[^\n]*")  # not inside a word: names may hold the sign
 _DATA = (b"v", b"vt", b"vn", b"f")  # the only lines that may go on behind a backslash: names never need to
 
 
@@ -34,7 +34,7 @@ def read_obj(data: bytes, source: str, folder: Path | None = None) -> Surface:
         raise not_this_format(source, "OBJ", data)
     words = Words(join_lines(_COMMENT.sub(b"", plain_text(data, comments=False)), _DATA), source)
     first, count = words.first, words.per_line - 1
-    is_vertex, is_face = words.are(b"v", first), words.are(b"f", first)
+    is_vertex, is_face = words.lines(b"v"), words.lines(b"f")
     if looks_like(data) != "OBJ" and not (is_vertex.any() and is_face.any()):
         raise not_this_format(source, "OBJ (lines that start with v and f)", data)
 
@@ -119,7 +119,7 @@ class _Corners:
 def _looks(words: Words, corners: Array, read: _Corners, num_verts: int, folder: Path) -> Looks:
     looks: dict[str, Any] = {}
     for keyword, width, column, name in ((b"vt", 2, 1, "uv"), (b"vn", 3, 2, "normals")):
-        is_entry = words.are(keyword, words.first)
+        is_entry = words.lines(keyword)
         line = words.first[is_entry]
         count = words.per_line[is_entry] - 1
         if not len(line):
@@ -147,7 +147,7 @@ def _short_table(words: Words, line: Array, count: Array, width: int) -> Array:
 
 def _names(words: Words, keyword: bytes) -> tuple[Array, list[str]]:
     """The first words of the lines that start with a keyword, and what stands behind it."""
-    line = words.first[words.are(keyword, words.first)]
+    line = words.first[words.lines(keyword)]
     names = []
     for word in line.tolist():
         begin = int(words.end[word])

@@ -26,7 +26,7 @@ def read_ply(data: bytes, source: str, looks: bool = True) -> Surface:
     if header.byte_order:
         return _Body(header, BinaryRows(data, source, header.size), source, looks).surface()
     text = plain_text(data, comments=False)
-    size = parse_header(text, source).size
+    size = header.size if text is data else parse_header(text, source).size
     breaks = text.count(b"\n", 0, size)
     words = Words(b" " * (size - breaks) + b"\n" * breaks + text[size:], source)
     try:

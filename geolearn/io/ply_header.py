@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -44,12 +45,14 @@ class Element:
     count: int
     properties: tuple[Property, ...]
 
+    @cached_property
     def names(self) -> list[str]:
         return [p.name for p in self.properties]
 
+    @cached_property
     def scalars(self) -> dict[str, Property]:
         """The plain properties by name, without those whose name occurs twice."""
-        times = Counter(self.names())
+        times = Counter(self.names)
         return {p.name: p for p in self.properties if p.count_type is None and times[p.name] == 1}
 
 
@@ -112,7 +115,7 @@ def parse_header(data: bytes, source: str) -> Header:
     twice = [f"element {name}" for name in ("vertex", "face", "tristrips") if names.count(name) > 1]
     for element in elements:
         needed = _AMBIGUOUS.get(element.name, ())
-        twice += [f"{name} of {element.name}" for name in needed if element.names().count(name) > 1]
+        twice += [f"{name} of {element.name}" for name in needed if element.names.count(name) > 1]
     if twice:  # other names nobody reads
         raise damaged(source, "the header", f"{twice[0]} occurs twice")
     bare = [e.name for e in elements if e.count and not e.properties]

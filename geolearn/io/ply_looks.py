@@ -18,7 +18,7 @@ _NAMED_GROUP = "geolearn group "  # comment geolearn group 0 NAME
 
 def _chosen(element: Element, kinds: tuple[tuple[str, ...], ...]) -> list[Property]:
     """The properties of the first set of names that the element has all of."""
-    scalars = element.scalars()
+    scalars = element.scalars
     for names in kinds:
         if all(name in scalars for name in names):
             return [scalars[name] for name in names]
@@ -27,7 +27,7 @@ def _chosen(element: Element, kinds: tuple[tuple[str, ...], ...]) -> list[Proper
 
 def _colours(element: Element) -> list[Property]:
     colours = _chosen(element, _COLOURS)
-    opacity = [p for name, p in element.scalars().items() if name in _OPACITY and colours and p.type == colours[0].type]
+    opacity = [p for name, p in element.scalars.items() if name in _OPACITY and colours and p.type == colours[0].type]
     return colours + opacity[:1]
 
 
@@ -51,7 +51,7 @@ def vertex_looks(element: Element, columns: dict[str, Column]) -> dict[str, Arra
 
 def face_properties(element: Element) -> list[Property]:
     """What is to be read of the faces besides their corners and labels."""
-    scalars = element.scalars()
+    scalars = element.scalars
     group = [scalars[_GROUP]] if _GROUP in scalars and scalars[_GROUP].type.kind != "f" else []
     uv = [p for p in element.properties if p.name == _CORNER_UV and p.count_type is not None]
     return [*_colours(element), *group, *(uv if len(uv) == 1 and uv[0].type.kind == "f" else [])]

@@ -49,6 +49,10 @@ class LineRows:
         numbers = words.numbers(
             slice(begin, int(first[-1] + width[-1]) if element.count else 0), whole=_is_whole(element)
         )
+        if element.count and int(width.min()) == int(width.max()):
+            columns = _uniform_columns(element, numbers.reshape(element.count, -1), wanted, place)
+            if columns is not None:
+                return columns
         at, end = first - begin, first - begin + width
         columns = {}
         for prop in element.properties:
@@ -67,7 +71,7 @@ class LineRows:
 
     def _expect(self, good: Array, place: Callable[[int], str], element: Element) -> None:
         if not good.all():
-            problem = f"the numbers do not fit the properties of {element.name}: {', '.join(element.names())}"
+            problem = f"the numbers do not fit the properties of {element.name}: {', '.join(element.names)}"
             raise LinesDoNotFitError(str(damaged(self.words.source, place(int(good.argmin())), problem)))
 
     def finish(self) -> None:
@@ -134,6 +138,27 @@ class WordRows:
 
 def _is_whole(element: Element) -> bool:
     return element.name in ("face", "tristrips")
+
+
+def _uniform_columns(
+    element: Element, table: Array, wanted: list[Property], place: Callable[[int], str]
+) -> dict[str, Column] | None:
+    """Columns of rows that all have the same lengths, or None where they differ or are no lengths."""
+    columns, at = {}, 0
+    for prop in element.properties:
+        length = 1
+        if prop.count_type is not None:
+            if at >= table.shape[1] or not 0 <= table[0, at] < table.shape[1] or (table[:, at] != table[0, at]).any():
+                return None
+            length = int(table[0, at])
+            if length != table[0, at]:
+                return None
+            at += 1
+        if prop in wanted:
+            values = table[:, at : at + length].reshape(-1)
+            columns[prop.name] = Column(values, np.full(element.count, length), place)
+        at += length
+    return columns if at == table.shape[1] else None
 
 
 def _picked(numbers: Array, at: Array, count: Array) -> Array:

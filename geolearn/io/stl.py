@@ -11,12 +11,14 @@ from collections.abc import Callable
 import numpy as np
 
 from geolearn.errors import InvalidInputError
+from geolearn.io.compiler import kernels_pay
 from geolearn.io.contents import Contents, number_lines
 from geolearn.io.damage import damaged, leftover
 from geolearn.io.float32 import about_origin, fits_float32
 from geolearn.io.formats import looks_like, not_this_format
 from geolearn.io.surface import Looks, Surface
-from geolearn.io.words import Words, plain_text, to_utf8
+from geolearn.io.welding import merge_identical
+from geolearn.io.words import Words, parse_number, plain_text, to_utf8
 from geolearn.typing import Array
 
 _FACET = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
@@ -24,7 +26,9 @@ _HEAD = 84  # 80 bytes of free text, then the number of facets
 _LOOP = ("facet", "outer", "loop", "vertex", 0, 0, 0, "vertex", 0, 0, 0, "vertex", 0, 0, 0, "endloop", "endfacet")
 _END_BEFORE = re.compile(rb"(?<!\S)end\s*\Z")
 _NUMBERS = [i for i, word in enumerate(_LOOP) if word == 0]
-_FEW = 2**14  # corners that NumPy merges before the compiler is loaded
+_LINE_OF = rb"(?i:%s)((?:[ \t\f][^\r\n\v]*)?)(?:[\r\n][ \t\v\f\r\n]*|\Z)"  # a word, a name, and all blanks behind
+_SOLID, _END_SOLID = re.compile(_LINE_OF % b"solid"), re.compile(_LINE_OF % b"endsolid")
+_MOST_ODD = 2**16  # numbers that Python reads one by one
 
 
 def read_stl(data: bytes, source: str, looks: bool = True) -> Surface:
@@ -35,7 +39,7 @@ def read_stl(data: bytes, source: str, looks: bool = True) -> Surface:
         return _read_binary(data, source, count)
     text = to_utf8(data)
     if text.lstrip()[:5].lower() == b"solid" and b"\0" not in text:
-        return _read_ascii(plain_text(text, comments=False), source, looks)
+        return _read_plain(text, source, looks) or _read_words(plain_text(text, comments=False), source, looks)
     if len(data) < _HEAD or looks_like(data) not in ("no format known here", "STL (ascii)"):
         raise not_this_format(source, "STL", data)
     return _read_binary(data, source, count)
@@ -73,7 +77,7 @@ def _check_leftover(data: bytes, end: int, count: int, source: str) -> None:
     leftover(source, f"byte {end}", f"{len(data) - end} bytes", data[end : end + 100])
 
 
-def _read_ascii(text: bytes, source: str, looks: bool) -> Surface:
+def _read_words(text: bytes, source: str, looks: bool) -> Surface:
     text, solids, end = _without_names(text)
     words = Words(text.lower(), source)
     if end is None:
@@ -94,12 +98,51 @@ def _read_ascii(text: bytes, source: str, looks: bool) -> Surface:
     def place(corner: int) -> str:
         return words.place(int(facets[corner // 3, _NUMBERS[3 * (corner % 3)]]))
 
-    named = None
-    if looks and any(name for _, name in solids):
-        begin = words.begin[facets[:, 0]]
-        solid = np.searchsorted([at for at, _ in solids], begin) - 1
-        named = Looks(groups=tuple(name for _, name in solids), group=solid)
+    solid = np.searchsorted([at for at, _ in solids], words.begin[facets[:, 0]]) - 1
+    named = _groups([name for _, name in solids], solid) if looks else None
     return _merged(corners, source, place, named)
+
+
+def _read_plain(data: bytes, source: str, looks: bool) -> Surface | None:
+    """A long text that is spelled as nearly all programs do, in one pass over it.
+
+    None for another spelling or damage, which `_read_words` reads, or says where it is.
+    """
+    if not kernels_pay(len(data)):
+        return None
+    from geolearn.kernels.facets import LEAST, read_facets
+
+    text = np.frombuffer(data, np.uint8)
+    facets, odd = np.empty((len(data) // LEAST + 1, 9)), np.empty((_MOST_ODD, 3), np.int64)
+    names, ends, row, num_odd = [], [], 0, 0
+    at = len(data) - len(data.lstrip())
+    while at < len(data):
+        head = _SOLID.match(data, at)
+        if head is None or b"facet" in head[1].lower():
+            return None
+        row, num_odd, at = read_facets(text, head.end(), facets, row, odd, num_odd)
+        tail = _END_SOLID.match(data, at) if at >= 0 else None
+        if tail is None or b"facet" in tail[1].lower():
+            return None
+        names.append(head[1].strip().decode("utf-8", "replace"))
+        ends.append(row)
+        at = tail.end()
+    numbers = facets[:row].reshape(-1)
+    for i, begin, end in odd[:num_odd].tolist():
+        number = parse_number(data[begin:end])
+        if number is None:
+            return None
+        numbers[i] = number
+    corners = numbers.reshape(-1, 3)
+    if fits_float32(corners) is not None:
+        return None
+    named = _groups(names, np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))) if looks else None
+    return _merged(corners, source, lambda corner: f"corner {corner}", named)
+
+
+def _groups(names: list[str], solid: Array) -> Looks | None:
+    """Solids as groups, if one has a name."""
+    return Looks(groups=tuple(names), group=solid) if any(names) else None
 
 
 def _without_names(text: bytes) -> tuple[bytes, list[tuple[int, str]], int | None]:
@@ -168,24 +211,6 @@ def _merged(corners: Array, source: str, place: Callable[[int], str], looks: Loo
     if origin is not None:
         verts = corners[first]
     return Surface(verts, lambda vertex: place(int(first[vertex])), index, np.full(len(index) // 3, 3), looks=looks)
-
-
-def merge_identical(corners: Array) -> tuple[Array, Array, Array]:
-    """Merge equal positions: (C, 3) -> unique positions in order of first use, int64 (C,) which one each is, first
-    uses.
-    """
-    keys = (corners + 0.0).view(np.uint64 if corners.dtype == np.float64 else np.uint32)  # -0.0 becomes 0.0
-    if len(keys) > _FEW:
-        from geolearn.kernels.welding import weld
-
-        index = np.empty(len(keys), np.int64)
-        first = weld(np.ascontiguousarray(keys, dtype=np.uint64), index)
-        return corners[first], index, first
-    _, first, index = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return corners[first[order]], rank[index.reshape(-1)], first[order]
 
 
 def _normals(corners: Array) -> Array:

@@ -6,13 +6,14 @@ them.
 """
 
 import re
+from functools import cached_property
 
 import numpy as np
 
+from geolearn.io.compiler import kernels_pay
 from geolearn.io.damage import damaged, excerpt
 from geolearn.typing import Array
 
-SHORT = 2**18  # bytes
 _BLANK = np.zeros(256, dtype=bool)
 _BLANK[list(b" \t\r\v\f\n")] = True
 _BREAK = b"\n"
@@ -21,6 +22,7 @@ _COMMENT = re.compile(rb"#[^\n]*")
 _NUMBER = re.compile(rb"[-+]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|nan|inf(?:inity)?)", re.IGNORECASE)
 _NOT_A_NUMBER = re.compile(rb"[-+]?(?:nan\(\w*\)|1\.#(?:qnan|snan|ind|nan)\w*)", re.IGNORECASE)  # as Windows wrote it
 _CORNER = re.compile(rb"([-+]?\d+)(?:/([-+]?\d+)?)?(?:/([-+]?\d+)?)?")
+_MOST_LETTERS = 7  # of a first word that is compared as one number
 _MOST_DIGITS = 18  # of an index that fits int64
 
 
@@ -58,6 +60,8 @@ def join_lines(text: bytes, keywords: tuple[bytes, ...]) -> bytes:
 
     In other lines, names above all, a backslash is a letter like any other. `Words` still knows the line numbers.
     """
+    if b"\\" not in text:
+        return text
     joined, copied = [], 0
     begin, joins = -1, False  # of the line that goes on, and whether it joins
     for match in re.finditer(rb"\\\n", text):
@@ -84,12 +88,13 @@ class Words:
     def __init__(self, text: bytes, source: str):
         self.text, self.source = text, source
         self._bytes = np.frombuffer(text, dtype=np.uint8)
-        if len(text) < SHORT:
-            self.begin, self.end, self.first = _find_words(self._bytes)
-        else:
+        self._compiled = kernels_pay(len(text))
+        if self._compiled:
             from geolearn.kernels.words import find_words
 
             self.begin, self.end, self.first = find_words(self._bytes)
+        else:
+            self.begin, self.end, self.first = _find_words(self._bytes)
 
     def __len__(self) -> int:
         return len(self.begin)
@@ -97,10 +102,13 @@ class Words:
     def __getitem__(self, word: int) -> bytes:
         return self.text[self.begin[word] : self.end[word]]
 
-    @property
+    @cached_property
     def per_line(self) -> Array:
         """int64 (lines,), the number of words in each line that has one."""
-        return np.diff(self.first, append=len(self))
+        count = np.empty_like(self.first)
+        count[:-1] = self.first[1:]
+        count[-1:] = len(self)
+        return count - self.first
 
     def place(self, word: int) -> str:
         """Where a word stands in the file, e.g. "line 12"; the last line for a word behind the end."""
@@ -124,6 +132,22 @@ class Words:
             same[found] = self._bytes[begin[found] + i] == letter
         return same
 
+    def lines(self, word: bytes) -> Array:
+        """bool (lines,): which lines start with `word`, of at most 7 letters."""
+        return self._heads == int.from_bytes(word, "little") | len(word) << 56
+
+    @cached_property
+    def _heads(self) -> Array:
+        """uint64 (lines,): first words as one number each, with the length in its highest byte; 0 for longer ones."""
+        begin = self.begin[self.first]
+        length = self.end[self.first] - begin
+        heads = length.astype(np.uint64) << np.uint64(56)
+        for i in range(_MOST_LETTERS):
+            longer = np.flatnonzero(length > i)
+            heads[longer] |= self._bytes[begin[longer] + i].astype(np.uint64) << np.uint64(8 * i)
+        heads[length > _MOST_LETTERS] = 0
+        return heads
+
     def numbers(self, chosen: slice | Array, *, whole: bool = False) -> Array:
         """The chosen words as float64; with `whole` as int64 if all are whole numbers.
 
@@ -132,24 +156,22 @@ class Words:
         """
         begin, end = self.begin[chosen], self.end[chosen]
         if whole:
-            numbers = _read_whole(self._bytes, begin, end)
+            numbers = self._read_whole(begin, end)
             if numbers is not None:
                 return numbers
-        numbers, odd = _read_numbers(self._bytes, begin, end)
+        numbers, odd = self._read_numbers(begin, end)
         for i in odd.tolist():
             word = self.text[begin[i] : end[i]]
-            if _NUMBER.fullmatch(word):
-                numbers[i] = float(word)
-            elif _NOT_A_NUMBER.fullmatch(word):
-                numbers[i] = np.nan
-            else:
+            number = parse_number(word)
+            if number is None:
                 place = self.place(int(np.arange(len(self))[chosen][i]))
                 raise damaged(self.source, place, f"expected numbers, got {excerpt(word)}")
+            numbers[i] = number
         return numbers
 
     def is_number(self, word: int) -> bool:
         """Can a word be read as a number?"""
-        return bool(_NUMBER.fullmatch(self[word]) or _NOT_A_NUMBER.fullmatch(self[word]))
+        return parse_number(self[word]) is not None
 
     def corners(self, chosen: slice | Array) -> Array:
         """The chosen words, such as 3, 3/1, 3//2 and 3/1/2, as rows of int64 (n, 3), 0 where nothing stands.
@@ -158,11 +180,14 @@ class Words:
             MeshFormatError: another word; names its line.
         """
         begin, end = self.begin[chosen], self.end[chosen]
-        corners, odd = np.zeros((len(begin), 3), np.int64), np.arange(len(begin))
-        if not _is_short(begin, end):
+        corners = np.empty((len(begin), 3), np.int64)
+        if self._compiled:
             from geolearn.kernels.words import read_corners
 
+            odd = np.empty(len(begin), np.int64)
             odd = odd[: read_corners(self._bytes, begin, end, corners, odd)]
+        else:
+            odd = np.arange(len(begin))
         for i in odd.tolist():
             word = self.text[begin[i] : end[i]]
             match = _CORNER.fullmatch(word)
@@ -173,6 +198,32 @@ class Words:
                 )
             corners[i] = [_index(field) for field in match.groups()]
         return corners
+
+    def _read_numbers(self, begin: Array, end: Array) -> tuple[Array, Array]:
+        """The words as float64, and the indices of those that have to be read one by one."""
+        if not self._compiled:
+            return _from_string(self._bytes, begin, end, np.float64)
+        from geolearn.kernels.words import read_numbers
+
+        numbers, odd = np.empty(len(begin)), np.empty(len(begin), np.int64)
+        return numbers, odd[: read_numbers(self._bytes, begin, end, numbers, odd)]
+
+    def _read_whole(self, begin: Array, end: Array) -> Array | None:
+        """The words as int64, or None where one is anything else."""
+        if not self._compiled:
+            numbers, odd = _from_string(self._bytes, begin, end, np.int64)
+            return None if len(odd) else numbers
+        from geolearn.kernels.words import read_whole
+
+        numbers = np.empty(len(begin), np.int64)
+        return numbers if read_whole(self._bytes, begin, end, numbers) == len(begin) else None
+
+
+def parse_number(word: bytes) -> float | None:
+    """A word as a number, NaN where a program wrote it in its own way; None if it is none."""
+    if _NUMBER.fullmatch(word):
+        return float(word)
+    return np.nan if _NOT_A_NUMBER.fullmatch(word) else None
 
 
 def _index(field: bytes | None) -> int:
@@ -190,31 +241,6 @@ def _find_words(text: Array) -> tuple[Array, Array, Array]:
     begin, end = edges[::2], edges[1::2]
     line = np.searchsorted(np.flatnonzero(text == ord("\n")), begin)
     return begin, end, np.flatnonzero(np.diff(line, prepend=-1))
-
-
-def _is_short(begin: Array, end: Array) -> bool:
-    return len(begin) == 0 or bool(end[-1] - begin[0] < SHORT)
-
-
-def _read_numbers(text: Array, begin: Array, end: Array) -> tuple[Array, Array]:
-    """The words as float64, and the indices of those that have to be read one by one."""
-    if _is_short(begin, end):
-        return _from_string(text, begin, end, np.float64)
-    from geolearn.kernels.words import read_numbers
-
-    numbers, odd = np.empty(len(begin)), np.empty(len(begin), np.int64)
-    return numbers, odd[: read_numbers(text, begin, end, numbers, odd)]
-
-
-def _read_whole(text: Array, begin: Array, end: Array) -> Array | None:
-    """The words as int64, or None where one is anything else."""
-    if _is_short(begin, end):
-        numbers, odd = _from_string(text, begin, end, np.int64)
-        return None if len(odd) else numbers
-    from geolearn.kernels.words import read_whole
-
-    numbers = np.empty(len(begin), np.int64)
-    return numbers if read_whole(text, begin, end, numbers) == len(begin) else None
 
 
 def _from_string(text: Array, begin: Array, end: Array, dtype: type) -> tuple[Array, Array]:

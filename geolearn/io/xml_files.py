@@ -27,8 +27,8 @@ def parse_xml(data: bytes, source: str) -> ET.Element:
         parser.Parse(data, True)
     except expat.ExpatError as error:
         raise damaged(source, f"line {error.lineno}", f"not well-formed XML ({error})") from error
-    except ValueError as error:  # an encoding that Python does not know
-        if type(error) is not ValueError:
+    except (ValueError, LookupError) as error:  # an encoding that Python does not know, or that is none
+        if type(error) not in (ValueError, LookupError):
             raise
         raise damaged(source, "the first line", f"not readable as XML ({error})") from error
     return builder.close()

@@ -11,54 +11,46 @@ from geolearn.kernels.threads import kernel
 from geolearn.kernels.voxelize_predicates import two_product
 
 _BLANK, _LINE = 1, 2
-_KIND = np.zeros(256, np.uint8)
-_KIND[np.frombuffer(b" \t\v\f\r", np.uint8)] = _BLANK
-_KIND[ord("\n")] = _LINE
+KIND = np.zeros(256, np.uint8)
+KIND[np.frombuffer(b" \t\v\f\r", np.uint8)] = _BLANK
+KIND[ord("\n")] = _LINE
 _POWER = 10.0 ** np.arange(23)  # all exact
 _MOST_DIGITS = 19  # of a uint64
+
+
+@kernel
+def _count_words(text):
+    """The words of a text (uint8), and the breaks of its lines; without a branch, so that many bytes go at once."""
+    words, breaks = int(len(text) > 0 and KIND[text[0]] == 0), 0
+    for at in range(1, len(text)):
+        before, byte = text[at - 1], text[at]
+        starts = ((before == 32) | ((before >= 9) & (before <= 13))) & ~((byte == 32) | ((byte >= 9) & (byte <= 13)))
+        words += starts
+        breaks += byte == ord("\n")
+    return words, breaks
 
 
 @kernel(allocates=True)
 def find_words(text):
     """Where the words of a text (uint8) begin and end, and which of them come first in their line, int64 each."""
-    words = lines = 0
-    inside = filled = False
-    for byte in text:
-        kind = _KIND[byte]
-        if kind == 0:
-            if not inside:
-                words += 1
-                if not filled:
-                    lines += 1
-                    filled = True
-            inside = True
-        else:
-            inside = False
-            if kind == _LINE:
-                filled = False
-    begin, end, first = np.empty(words, np.int64), np.empty(words, np.int64), np.empty(lines, np.int64)
-    word = line = 0
-    inside = filled = False
-    for at in range(len(text)):
-        kind = _KIND[text[at]]
-        if kind == 0:
-            if not inside:
-                begin[word] = at
-                if not filled:
-                    first[line] = word
-                    line += 1
-                    filled = True
-            inside = True
-        else:
-            if inside:
-                end[word] = at
-                word += 1
-            inside = False
-            if kind == _LINE:
-                filled = False
-    if inside:
-        end[word] = len(text)
-    return begin, end, first
+    words, breaks = _count_words(text)
+    begin, end = np.empty(words, np.int64), np.empty(words, np.int64)
+    first = np.empty(min(words, breaks + 2), np.int64)
+    line = at = 0
+    filled = False
+    for word in range(words):
+        while KIND[text[at]] != 0:
+            filled = filled and KIND[text[at]] != _LINE
+            at += 1
+        begin[word] = at
+        if not filled:
+            first[line] = word
+            line += 1
+            filled = True
+        while at < len(text) and KIND[text[at]] == 0:
+            at += 1
+        end[word] = at
+    return begin, end, first[:line].copy()
 
 
 @kernel
@@ -84,57 +76,62 @@ def _scaled(mantissa, exponent):
 
 
 @kernel
+def read_number(text, at, stop):
+    """The word [at, stop) as float64, and whether that is sure; other words, right ones too, are left to Python."""
+    negative = text[at] == ord("-")
+    if negative or text[at] == ord("+"):
+        at += 1
+    mantissa = np.uint64(0)
+    digits = seen = exponent = 0
+    dot = False
+    while at < stop:
+        byte = text[at]
+        if ord("0") <= byte <= ord("9"):
+            seen += 1
+            if digits or byte != ord("0"):
+                digits += 1
+                if digits <= _MOST_DIGITS:
+                    mantissa = mantissa * np.uint64(10) + np.uint64(byte - ord("0"))
+            if dot:
+                exponent -= 1
+        elif byte == ord(".") and not dot:
+            dot = True
+        else:
+            break
+        at += 1
+    good = seen > 0 and digits <= _MOST_DIGITS
+    if good and at < stop:
+        good = text[at] == ord("e") or text[at] == ord("E")
+        at += 1
+        sign = 1
+        if good and at < stop and (text[at] == ord("-") or text[at] == ord("+")):
+            sign = -1 if text[at] == ord("-") else 1
+            at += 1
+        good = good and 0 < stop - at <= 4
+        power = 0
+        while good and at < stop:
+            good = ord("0") <= text[at] <= ord("9")
+            power = 10 * power + (text[at] - ord("0"))
+            at += 1
+        exponent += sign * power
+    if good and mantissa == 0:
+        exponent = 0
+    value = 0.0
+    if good and -22 <= exponent <= 22 and mantissa < np.uint64(1 << 63):
+        value, good = _scaled(mantissa, exponent)
+    else:
+        good = False
+    return (-value if negative else value), good
+
+
+@kernel
 def read_numbers(text, begin, end, numbers, odd):
     """Put the words [begin[i], end[i]) into `numbers` (float64); returns how many indices of others it put into
     `odd`.
     """
     left = 0
     for i in range(len(begin)):
-        at, stop = begin[i], end[i]
-        negative = text[at] == ord("-")
-        if negative or text[at] == ord("+"):
-            at += 1
-        mantissa = np.uint64(0)
-        digits = seen = exponent = 0
-        dot = False
-        while at < stop:
-            byte = text[at]
-            if ord("0") <= byte <= ord("9"):
-                seen += 1
-                if digits or byte != ord("0"):
-                    digits += 1
-                    if digits <= _MOST_DIGITS:
-                        mantissa = mantissa * np.uint64(10) + np.uint64(byte - ord("0"))
-                if dot:
-                    exponent -= 1
-            elif byte == ord(".") and not dot:
-                dot = True
-            else:
-                break
-            at += 1
-        good = seen > 0 and digits <= _MOST_DIGITS
-        if good and at < stop:
-            good = text[at] == ord("e") or text[at] == ord("E")
-            at += 1
-            sign = 1
-            if good and at < stop and (text[at] == ord("-") or text[at] == ord("+")):
-                sign = -1 if text[at] == ord("-") else 1
-                at += 1
-            good = good and 0 < stop - at <= 4
-            power = 0
-            while good and at < stop:
-                good = ord("0") <= text[at] <= ord("9")
-                power = 10 * power + (text[at] - ord("0"))
-                at += 1
-            exponent += sign * power
-        if good and mantissa == 0:
-            exponent = 0
-        value = 0.0
-        if good and -22 <= exponent <= 22 and mantissa < np.uint64(1 << 63):
-            value, good = _scaled(mantissa, exponent)
-        else:
-            good = False
-        numbers[i] = -value if negative else value
+        numbers[i], good = read_number(text, begin[i], end[i])
         if not good:
             odd[left] = i
             left += 1

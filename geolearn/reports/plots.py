@@ -1,5 +1,6 @@
 """Plots and sheets of shapes, as PNG files."""
 
+import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ import torch
 
 from geolearn._optional import require
 from geolearn.data import RenderViews
+from geolearn.io.files import write_whole
 from geolearn.render.pictures import visible_faces
 from geolearn.render.rigs import frame_mesh
 from geolearn.structures import Mesh
@@ -18,6 +20,13 @@ def make_figure(width: float, height: float) -> Any:
     """A figure that needs no display and leaves matplotlib's global state alone."""
     figure = require("matplotlib.figure", extra="train").Figure(figsize=(width, height), layout="constrained")
     return figure
+
+
+def save_figure(figure: Any, path: Path, *, dpi: int = 110) -> None:
+    """Write a figure in the format of the extension; the file appears whole or not at all."""
+    file = io.BytesIO()
+    figure.savefig(file, format=path.suffix.lstrip("."), dpi=dpi)
+    write_whole(path, file.getvalue())
 
 
 def grid_of_axes(rows: int, columns: int) -> tuple[Any, Any]:
@@ -44,7 +53,7 @@ def plot_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str], p
     axes.set_xticks(range(len(classes)), classes, rotation=60, ha="right")
     axes.set_yticks(range(len(classes)), classes)
     axes.set(xlabel="predicted", ylabel="true", title=title)
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path)
 
 
 def plot_curves(history: Mapping[str, Sequence[tuple[int, float]]], path: Path) -> None:
@@ -65,7 +74,7 @@ def plot_curves(history: Mapping[str, Sequence[tuple[int, float]]], path: Path) 
         axes.grid(alpha=0.3)
         if axes.lines:
             axes.legend()
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path)
 
 
 def plot_lines(lines: Mapping[str, Sequence[Sequence[int | float]]], path: Path, *, across: str, up: str) -> None:
@@ -77,7 +86,7 @@ def plot_lines(lines: Mapping[str, Sequence[Sequence[int | float]]], path: Path,
     axes.set(xlabel=across, ylabel=up)
     axes.grid(alpha=0.3)
     axes.legend()
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path)
 
 
 def plot_meshes(meshes: Sequence[tuple[Mesh, str]], path: Path, columns: int = 5) -> None:
@@ -94,4 +103,4 @@ def plot_meshes(meshes: Sequence[tuple[Mesh, str]], path: Path, columns: int = 5
         pixels = colours[face] * look(mesh)[0, 0, :, :, None]
         place.imshow(torch.where(face[..., None] >= 0, pixels, 1.0).numpy())
         place.set_title(caption, fontsize=7)
-    figure.savefig(path, dpi=160)
+    save_figure(figure, path, dpi=160)

@@ -1,6 +1,5 @@
 """Pictures of a deformation over amounts, a turntable, and a page with sliders that move the mesh."""
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +13,7 @@ from geolearn.io.images import gif_bytes
 from geolearn.render import camera_rig, render_views
 from geolearn.reports.mesh_viewer import Motion, mesh_viewer_html
 from geolearn.reports.page import Report
-from geolearn.reports.plots import grid_of_axes
+from geolearn.reports.plots import grid_of_axes, save_figure
 from geolearn.structures import Mesh
 from geolearn.training.deformer import Deformer
 from geolearn.typing import Float, Tensor
@@ -42,9 +41,7 @@ def write_sheet(
             place.imshow(picture(replace(mesh, verts=mesh.verts + step * motion), mesh).movedim(0, -1).numpy())
             place.set_axis_off()
             place.set_title(f"{name} {step:+.2g}" if step else "as it came", fontsize=7)
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=160)
-    write_whole(path, file.getvalue())
+    save_figure(figure, path, dpi=160)
     return rows
 
 

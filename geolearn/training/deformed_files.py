@@ -1,13 +1,13 @@
 """A deformed mesh as a file: in the format it came in, all but its vertices as it was."""
 
 import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from geolearn.io import save_mesh, save_moved
+from geolearn.io.files import write_whole
 from geolearn.io.upright import save_upright
 from geolearn.structures import Mesh
 from geolearn.typing import Float, Tensor
@@ -85,4 +85,4 @@ def _inside(folder: Path, name: bytes) -> Path | None:
 def _copy(source: Path, target: Path) -> None:
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+        write_whole(target, source.read_bytes())

@@ -4,12 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-import numpy as np
-
-from geolearn._optional import require
 from geolearn.errors import InvalidInputError
 from geolearn.io import save_mesh
 from geolearn.io.face_labels import write_face_labels
+from geolearn.io.files import write_whole
+from geolearn.io.images import png_bytes
 from geolearn.io.part_files import save_labelled_ply, save_part_scene
 from geolearn.io.upright import stand_up
 from geolearn.ops.mesh_parts import split_parts
@@ -70,8 +69,7 @@ def write_labelled(
     save_labelled_ply(labelled, path, colours)
     written = [path, path.with_suffix(".png")]
     sheet = contact_sheet(render_parts(labelled, size=PICTURE_SIZE), 4)
-    pixels = np.ascontiguousarray((sheet.permute(1, 2, 0) * 255).round().byte().numpy())
-    require("PIL.Image", extra="train").fromarray(pixels).save(written[1])
+    write_whole(written[1], png_bytes(sheet.permute(1, 2, 0).numpy()))
     if labels is not None:
         write_face_labels(found.labels, labels, found.names)
         written.append(labels)

@@ -14,6 +14,7 @@ import json
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,15 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities import rank_zero_only
 
 from geolearn.data import Batches, Collection, Packed, Reading, open_collection
+from geolearn.data.locks import sole_use
 from geolearn.errors import InvalidInputError
 from geolearn.models import save_model
 from geolearn.reports.files import write_json
 from geolearn.training.averaging import RunningAverage
+from geolearn.training.checkpoint_files import WholeCheckpoints
 from geolearn.training.history import History
 from geolearn.training.learner import Learner
 from geolearn.training.loggers import make_loggers
@@ -134,7 +138,8 @@ def train(
         The content of result.json.
 
     Raises:
-        CheckpointError: the folder holds another run, or a run that was not asked to be resumed.
+        CheckpointError: the folder holds another run, or a run that was not asked to be resumed, or another process
+            trains into it.
 
     >>> import tempfile, torch
     >>> from geolearn.data import ShapeCollection, Store
@@ -146,6 +151,14 @@ def train(
     ...     train(run, Path(folder), data=ShapeCollection({"train": shapes}), progress=False)["epochs"]
     1
     """
+    # One process of a run claims the folder for all of them.
+    with sole_use(folder) if rank_zero_only.rank == 0 else nullcontext():
+        return _train(run, folder, data, resume, progress, loggers)
+
+
+def _train(
+    run: Run, folder: Path, data: Collection | None, resume: bool, progress: bool, loggers: Sequence[str]
+) -> dict[str, Any]:
     method, processes = run.method, run.devices * run.nodes
     if run.recipe.batch_size % processes:
         raise InvalidInputError(
@@ -250,6 +263,7 @@ def _trainer(run: Run, learner: Learner, folder: Path, progress: bool, loggers: 
         strategy="auto" if run.devices * run.nodes == 1 else _SHARED[several],
         precision=run.precision,  # type: ignore[arg-type]
         callbacks=callbacks,
+        plugins=[WholeCheckpoints()],
         logger=loggers or False,
         limit_val_batches=None if run.validation else 0,
         use_distributed_sampler=False,  # our loaders shard by rank themselves

@@ -81,6 +81,7 @@ def test_markers(tmp_path: Path, kind: str, pictures: str, caplog: pytest.LogCap
             "it defines a document type, which could hold entities",
         ),
         ("</chunk>", "", "not well-formed XML"),
+        ('encoding="UTF-8"', 'encoding="ATF-8"', "not readable as XML .*ATF-8"),
         ("<f>200.0</f>", "", "no resolution, or no calibration with a focal length f"),
         ("<f>200.0</f>", "<f>-200.0</f>", "expected one finite number each, and f > 0"),
         ("<f>200.0</f>", "<f>20 30</f>", "expected one finite number each, and f > 0"),

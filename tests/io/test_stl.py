@@ -7,10 +7,17 @@ import pytest
 import trimesh
 from seed_files import blob, tetrahedron
 
-from geolearn.io import MeshFormatError, load_mesh, save_mesh
+from geolearn.io import MeshFormatError, load_mesh, save_mesh, stl, welding, words
 
 FACET = "facet normal 0 0 1\n outer loop\n  vertex 0 0 0\n  vertex 1 0 0\n  vertex 0 1 0\n endloop\nendfacet\n"
 UPSIDE = "facet normal 0 0 0\nouter loop\nvertex 1 0 0\nvertex 1 1 0\nvertex 0 1 -0.0\nendloop\nendfacet\n"
+
+
+@pytest.fixture(autouse=True, params=[False, True], ids=["numpy", "kernel"])
+def way_of_reading(request, monkeypatch):
+    """Short files by NumPy, long ones by kernels: the same result, the same errors."""
+    for module in (stl, welding, words):
+        monkeypatch.setattr(module, "kernels_pay", lambda size: request.param)
 
 
 def load(folder, data: bytes | str):
@@ -38,6 +45,33 @@ def test_ascii_corners_merge_in_order_of_first_use(tmp_path, text):
     assert mesh.faces.tolist() == [[0, 1, 2], [1, 3, 2]]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"solid\n{FACET}endsolid",
+        f" \n\tsolid\r{FACET}endsolid x y z\r\r\n".replace("\n", "\r"),
+        f"solid a\n{FACET.replace('facet normal 0 0 1', 'facet normal nan -inf 1e400')}endsolid\n",
+        f"solid a\n{FACET.replace('endloop', 'end  loop').replace('endfacet', 'end facet')}end solid\n",
+        f"solid a {FACET.replace(chr(10), ' ')}\nendsolid a\n",
+        f"solid a solid\vendsolid\n{FACET.replace(' ', chr(11))}endsolid a",
+        f"solid a\n{FACET.replace('vertex', chr(9) + 'VerTex' + chr(12))}endsolid\n",
+        f"solid a\n{FACET.replace('1 0 0', '+1.0e+0 -0e9 0.00000000000000000000000000000000001e-400')}endsolid",
+        f"solid a\n{FACET.replace('1 0 0', '1000000000000000000000000e-24 .0 0.')}endsolid a",
+        f"solid a\n{FACET}endsolid a\n and more",
+    ],
+)
+def test_other_spellings_of_one_facet(tmp_path, text):
+    mesh = load(tmp_path, text)
+    assert mesh.verts.tolist() == [[0, 0, 0], [1, 0, 0], [0, 1, 0]]
+    assert mesh.faces.tolist() == [[0, 1, 2]]
+
+
+def test_solids_are_groups(tmp_path):
+    mesh = load(tmp_path, f"solid  a b \n{FACET}{UPSIDE}endsolid\nsolid\nendsolid\n\nsolid c\n{UPSIDE}endsolid c\n")
+    assert mesh.attributes.groups == ("a b", "", "c")
+    assert mesh.attributes.group_index.tolist() == [0, 0, 2]
+
+
 @pytest.mark.parametrize("head", [b"", b"solid but binary"])
 def test_binary_corners_merge(tmp_path, head):
     mesh = load(tmp_path, binary([[[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[1, 0, 0], [1, 1, 0], [0, 1, -0.0]]], head))
@@ -62,6 +96,17 @@ def test_binary_corners_merge(tmp_path, head):
             "line 5: 1 of 3 corners have a coordinate that is NaN",
         ),
         (f"solid a\nnonsense\n{FACET}endsolid\n", "line 2: expected facet, got 'nonsense'"),
+        (f"solid a\n{FACET}nonsense\nendsolid\n", "line 9: expected facet, got 'nonsense'"),
+        (
+            f"solid a\n{FACET.replace('facet normal', 'facetnormal')}endsolid\n",
+            "line 2: expected facet, got 'facetnormal 0",
+        ),
+        (f"solid a\n{FACET.replace('vertex 1', 'vertex1')}endsolid\n", "line 5: expected vertex, got 'vertex1 0 0'"),
+        (f"solid a\n{FACET.replace('endloop', 'endlop')}endsolid\n", "line 7: expected endloop, got 'endlop'"),
+        (f"solid a\n{FACET.replace('0 1 0', '0 1 0 0')}endsolid\n", "line 6: expected endloop, got 'vertex 0 1 0 0'"),
+        (f"solid a\n{FACET.replace('0 1 0', '0 1')}endsolid\n", "line 8: expected endloop, got 'endfacet'"),
+        (f"solid a\n{FACET.replace('1 0 0', '1 1e39 0')}endsolid\n", "line 5: 1 of 3 corners have a coordinate"),
+        (f"solid a\n{FACET[:-9]}", "line 7: the file ends without endsolid"),
         (binary([np.eye(3)], count=2), r"byte 80: expected 84 \+ 50 x 2 = 184 bytes .* got 134"),
         (binary([np.eye(3)], count=0), "byte 80: the header promises 0 facets, but 1 follow"),
         (binary([np.eye(3)], count=2**32 - 1), "for the 4294967295 facets it promises"),

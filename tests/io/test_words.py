@@ -22,19 +22,20 @@ NUMBERS = st.one_of(
 )
 ROWS = st.lists(st.lists(NUMBERS, max_size=5), max_size=8)
 BREAKS = st.sampled_from(["\n", "\r\n", "\r", " \t\n\n", "\f\n", " # 1 2 x\n"])
-both_ways = pytest.mark.parametrize("short", [2**18, 0], ids=["numpy", "kernel"])
+both_ways = pytest.mark.parametrize("compiled", [False, True], ids=["numpy", "kernel"])
 
 
 @pytest.fixture(autouse=True)
-def length_of_short_texts(request, monkeypatch):
-    if "short" in request.fixturenames:
-        monkeypatch.setattr(module, "SHORT", request.getfixturevalue("short"))
+def way_of_reading(request, monkeypatch):
+    if "compiled" in request.fixturenames:
+        compiled = request.getfixturevalue("compiled")
+        monkeypatch.setattr(module, "kernels_pay", lambda size: compiled)
 
 
 @both_ways
 @given(rows=ROWS, line_break=BREAKS, last_break=st.booleans())
 @settings(max_examples=60)
-def test_words_and_lines_are_those_of_a_plain_reading(short, rows, line_break, last_break):
+def test_words_and_lines_are_those_of_a_plain_reading(compiled, rows, line_break, last_break):
     text = line_break.join("  ".join(row) for row in rows) + (line_break if last_break else "")
     words = Words(plain_text(text.encode()), "file")
     assert [words[i].decode() for i in range(len(words))] == [word for row in rows for word in row]
@@ -50,14 +51,14 @@ def float_of(words: list[str]) -> list[float]:
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=30), st.integers(1, 19))
 @example([5334567.8099999995], 17)
 @example([9007199254740993.0, 0.1, 1e22, 123456789012345678.0], 17)
-def test_every_number_is_the_nearest_float64(short, values, digits):
+def test_every_number_is_the_nearest_float64(compiled, values, digits):
     written = [f"{value:.{digits}g}" for value in values] + [f"{value % 1e7:.{digits}f}" for value in values]
     assert float_of(written) == [float(word) for word in written]
 
 
 def test_numbers_halfway_between_two_floats(monkeypatch):
     """2^53 + 1 and its like lie in the middle: the even neighbour is right, and one digit more or less decides."""
-    monkeypatch.setattr(module, "SHORT", 0)
+    monkeypatch.setattr(module, "kernels_pay", lambda size: True)
     written = []
     for exponent in range(54, 63):
         for odd in range(1, 40, 2):
@@ -69,7 +70,7 @@ def test_numbers_halfway_between_two_floats(monkeypatch):
 @both_ways
 @given(rows=st.lists(st.lists(st.integers(-(10**18) + 1, 10**18 - 1), min_size=1, max_size=4), min_size=1, max_size=6))
 @settings(max_examples=30)
-def test_whole_numbers_come_exactly(short, rows):
+def test_whole_numbers_come_exactly(compiled, rows):
     text = "\n".join(" ".join(map(str, row)) for row in rows)
     numbers = Words(text.encode(), "file").numbers(slice(None), whole=True)
     assert numbers.dtype == np.int64
@@ -77,21 +78,28 @@ def test_whole_numbers_come_exactly(short, rows):
 
 
 @both_ways
-def test_one_fraction_makes_all_floats(short):
+def test_one_fraction_makes_all_floats(compiled):
     assert Words(b"1 2 3.5", "file").numbers(slice(None), whole=True).tolist() == [1.0, 2.0, 3.5]
 
 
 @both_ways
 @given(
-    rows=st.lists(st.tuples(st.sampled_from(["v", "vt", "f", "vertex"]), st.integers(0, 9), st.integers(0, 9))),
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from(["v", "vt", "f", "vertex", "v\0", "vertices", "vt" * 9]),
+            st.integers(0, 9),
+            st.integers(0, 9),
+        )
+    ),
     keyword=st.sampled_from([b"v", b"vt", b"f"]),
 )
 @settings(max_examples=30)
-def test_chosen_words(short, rows, keyword):
+def test_chosen_words(compiled, rows, keyword):
     words = Words("\n\n".join(f" {word}\t{a} {b}" for word, a, b in rows).encode(), "file")
     chosen = words.first[words.are(keyword, words.first)]
     wanted = [(a, b) for word, a, b in rows if word.encode() == keyword]
     assert words.numbers((chosen[:, None] + [1, 2]).reshape(-1)).tolist() == [x for pair in wanted for x in pair]
+    assert words.lines(keyword).tolist() == [word.encode() == keyword for word, _, _ in rows]
     for row, first in enumerate(words.first.tolist()):
         assert words.place(first) == f"line {2 * row + 1}"
 
@@ -101,7 +109,7 @@ def test_chosen_words(short, rows, keyword):
     "bad",
     ["x", "1.5.3", "1-2", "0x10", "1_0", "1,5", "1d5", "--1", "e5", ".", "\0", "é", "9" * 5000 + "x", "1e", "1e+", "+"],
 )
-def test_what_is_no_number_is_refused_by_line(short, bad):
+def test_what_is_no_number_is_refused_by_line(compiled, bad):
     words = Words(f"1 2\n\n3 {bad} 4\n5\n".encode(), "file")
     with pytest.raises(MeshFormatError, match=r"^file: line 3: expected numbers, got"):
         words.numbers(slice(None))
@@ -111,12 +119,12 @@ def test_what_is_no_number_is_refused_by_line(short, bad):
 
 @both_ways
 @pytest.mark.parametrize("word", ["nan", "NaN", "-nan", "1.#QNAN", "-1.#IND00", "nan(ind)"])
-def test_what_programs_write_for_nan(short, word):
+def test_what_programs_write_for_nan(compiled, word):
     assert np.isnan(float_of(["1", word, "2"])).tolist() == [False, True, False]
 
 
 @both_ways
-def test_corners(short):
+def test_corners(compiled):
     words = Words(b"3 4/5 6//7 8/9/10 -1/-2/-3 11/ 12// +13", "file")
     wanted = [[3, 0, 0], [4, 5, 0], [6, 0, 7], [8, 9, 10], [-1, -2, -3], [11, 0, 0], [12, 0, 0], [13, 0, 0]]
     assert words.corners(slice(None)).tolist() == wanted
@@ -125,14 +133,14 @@ def test_corners(short):
 
 @both_ways
 @pytest.mark.parametrize("bad", ["/2", "1/x", "1.5", "1/2/3/4", "--1", "1/-", "1/+/2", "", "a"])
-def test_what_is_no_corner_is_refused_by_line(short, bad):
+def test_what_is_no_corner_is_refused_by_line(compiled, bad):
     if bad:
         with pytest.raises(MeshFormatError, match=rf"^file: line 2: expected .*, got '{re.escape(bad)}'"):
             Words(f"1 2\n3 {bad}\n".encode(), "file").corners(slice(None))
 
 
 @both_ways
-def test_an_index_of_twenty_digits_is_kept_too_large(short):
+def test_an_index_of_twenty_digits_is_kept_too_large(compiled):
     assert abs(Words(b"99999999999999999999", "file").corners(slice(None))).max() >= 10**18
 
 

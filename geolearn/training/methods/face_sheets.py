@@ -7,7 +7,7 @@ from pathlib import Path
 from geolearn.render import camera_rig
 from geolearn.render.part_pictures import part_colours, render_parts
 from geolearn.render.rigs import frame_mesh
-from geolearn.reports.plots import grid_of_axes
+from geolearn.reports.plots import grid_of_axes, save_figure
 from geolearn.structures import Mesh
 from geolearn.typing import Int, Tensor
 
@@ -38,4 +38,4 @@ def draw_labelled(
     colours = part_colours(len(names)).tolist()
     patches = [Patch(color=colour, label=name) for name, colour in zip(names, colours, strict=True)]
     figure.legend(handles=patches, loc="outside lower center", ncols=min(len(names), 8), fontsize=8, frameon=False)
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path)

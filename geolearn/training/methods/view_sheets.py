@@ -9,7 +9,7 @@ import torch
 from geolearn.data import PackedViews
 from geolearn.errors import InvalidInputError
 from geolearn.models import MVCNN
-from geolearn.reports.plots import grid_of_axes
+from geolearn.reports.plots import grid_of_axes, save_figure
 from geolearn.training.methods.class_scores import ClassScores
 from geolearn.training.methods.retrieval import rank
 from geolearn.training.methods.saliency import view_saliency
@@ -59,7 +59,7 @@ def _draw_saliency(
             row[column].imshow(picture.numpy(), vmin=0, vmax=1)
             row[column].set_title(f"view {view}: {found.views[0, view]:.0%}", fontsize=7)
         row[0].set_ylabel(label, fontsize=8)
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path)
 
 
 def _draw_retrieval(views: PackedViews, predictions: ClassScores, shown: Sequence[int], path: Path) -> None:
@@ -71,7 +71,7 @@ def _draw_retrieval(views: PackedViews, predictions: ClassScores, shown: Sequenc
             _frame(row[column], image, column, predictions.labels[j] == predictions.labels[i])
             row[column].set_title(views.classes[int(predictions.labels[j])], fontsize=7)
         row[0].set_ylabel("query", fontsize=8)
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path)
 
 
 def _frame(axes: Any, image: Tensor, column: int, right: Tensor) -> None:
