@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,19 +17,13 @@ from geolearn.structures import Mesh
 from geolearn.structures.foreign import as_mesh
 from geolearn.typing import Array, Float, Tensor
 
+if TYPE_CHECKING:
+    from geolearn.kernels.wide_boxes import WideBoxes
+
 SCALES = (0.02, 0.035, 0.06, 0.1, 0.17, 0.3, 0.5, 0.8)  # radii of neighbourhoods
 SAMPLES = 512
 LONGEST_EDGE = 0.07  # about a side of the faces of an even mesh of 500
 MOST_MORE = 10_000  # triangles
-
-
-class Boxes(NamedTuple):
-    """A tree of boxes over the triangles, for rays; `place[f]` is where triangle f stands in `triangles`."""
-
-    triangles: Array
-    bounds: Array
-    first: Array
-    place: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,13 +112,11 @@ class FeatureSurface:
         return surface_samples(self.verts, self.triangles, self.cross, SAMPLES)
 
     @cached_property
-    def boxes(self) -> Boxes:
-        from geolearn.kernels.ray_casting import build_tree  # late: Numba takes a while to import
+    def boxes(self) -> "WideBoxes":
+        """A tree over the triangles."""
+        from geolearn.kernels.wide_boxes import build_boxes  # late: Numba takes a while to import
 
-        order, bounds, first = build_tree(self.corners)
-        place = np.empty(len(order), np.int64)
-        place[order] = np.arange(len(order))
-        return Boxes(np.ascontiguousarray(self.corners[order]), bounds, first, place)
+        return build_boxes(self.corners, self.normals)
 
     def per_face(self, values: Float[Array, "M C"]) -> Float[Tensor, "F C"]:
         """Values of triangles, averaged by area over the faces of the mesh, float32 on its device."""

@@ -48,4 +48,4 @@ def cast_from(
 
     boxes = surface.boxes
     own = boxes.place if on_surface else np.full(len(origins), -1)
-    return cast_rays(origins, surface.frames, own, directions, boxes.triangles, boxes.bounds, boxes.first)
+    return cast_rays(origins, surface.frames, own, directions, boxes.triangles, boxes.bounds)

@@ -58,19 +58,7 @@ def medial_distance_features(mesh: Mesh | FeatureSurface) -> Float[Tensor, "F 24
 
 def inner_balls(surface: FeatureSurface) -> Float[Array, " M"]:
     """Radii of the largest balls inside the shape that touch it in the centre of a triangle, at most 1."""
-    from geolearn.kernels.ray_casting import touching_balls  # late: Numba takes a while to import
+    from geolearn.kernels.touching_balls import touching_balls  # late: Numba takes a while to import
 
     boxes = surface.boxes
-    ordered = np.empty_like(surface.normals)
-    ordered[boxes.place] = surface.normals
-    return touching_balls(
-        surface.centres,
-        surface.normals,
-        boxes.place,
-        LONGEST / 2,
-        MOST_ALIKE,
-        boxes.triangles,
-        ordered,
-        boxes.bounds,
-        boxes.first,
-    )
+    return touching_balls(surface.centres, surface.normals, boxes.place, LONGEST / 2, MOST_ALIKE, boxes)

@@ -46,13 +46,17 @@ def shape_diameter_features(mesh: Mesh | FeatureSurface) -> Float[Tensor, "F 72"
     0.56
     """
     surface = as_feature_surface(mesh)
-    turn = GOLDEN_ANGLE_RAD * np.arange(RAYS)
-    across = np.sin(_TILT_RAD)
-    directions = np.stack([across * np.cos(turn), across * np.sin(turn), np.cos(_TILT_RAD)], 1)
-    lengths = cast_from(surface, surface.centres, directions, on_surface=True).astype(np.float64)
+    lengths = cast_from(surface, surface.centres, cone_directions(), on_surface=True).astype(np.float64)
     counts = [int((cone > _TILT_RAD).sum()) for cone in CONES_RAD]
     cones = [_cone_values(surface, lengths[:, :count], 1 / _TILT_RAD[:count]) for count in counts]
     return surface.per_face(np.concatenate(cones, 1))
+
+
+def cone_directions() -> Float[Array, "R 3"]:
+    """The rays of a face in the axes of its frame, by their angle to the inward normal."""
+    turn = GOLDEN_ANGLE_RAD * np.arange(RAYS)
+    across = np.sin(_TILT_RAD)
+    return np.stack([across * np.cos(turn), across * np.sin(turn), np.cos(_TILT_RAD)], 1)
 
 
 def shape_diameters(lengths: Float[Array, "M R"], weights: Float[Array, " R"]) -> Float[Array, " M"]:
