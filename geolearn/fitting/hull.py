@@ -87,18 +87,36 @@ def visual_hull_mesh(masks: Float[Tensor, "N H W"], cameras: Cameras, resolution
     indices = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1).reshape(-1, 3)
     points = torch.from_numpy(origin + cell * indices).float()
     for overruled in range(len(masks) // 5 + 1):
-        values = (_least(points, masks, cameras, overruled) / (2 * SEEN)).clip(0, 1).reshape(*shape)
-        values = ndimage.gaussian_filter(values, SMOOTHING)
-        for side in (values, values.T, values.transpose(1, 2, 0)):
-            side[0], side[-1] = 0, 0
-        values = largest_parts(values)
-        if (values >= 0.5).any():
-            mesh = isosurface(torch.from_numpy(values).float(), 0.5)
-            return Mesh(mesh.verts * cell + torch.from_numpy(origin).float(), mesh.faces)
+        values = least_values(points, masks, cameras, overruled).reshape(*shape)
+        mesh = hull_of_values(values, SEEN, origin, cell, smoothing=SMOOTHING)
+        if mesh is not None:
+            return mesh
     raise InvalidInputError(
         "views: no point in space is inside four fifths of the masks, so cameras and masks do not belong together. "
         "Check the camera convention, and that the masks are 1 on the object"
     )
+
+
+def hull_of_values(
+    values: Float[Array, "X Y Z"], level: float, origin: Float[Array, " 3"], cell: float, *, smoothing: float = 0.0
+) -> Mesh | None:
+    """The closed surface where least mask values in a grid pass a level, with its largest parts; None where none do.
+
+    Args:
+        values: of `least_values`.
+        origin: position of the first value; cell: distance of neighbours.
+        smoothing: deviation of a Gaussian filter, in cells.
+    """
+    values = (values / (2 * level)).clip(0, 1)
+    if smoothing > 0:
+        values = ndimage.gaussian_filter(values, smoothing)
+    for side in (values, values.T, values.transpose(1, 2, 0)):
+        side[0], side[-1] = 0, 0
+    values = largest_parts(values)
+    if not (values >= 0.5).any():
+        return None
+    mesh = isosurface(torch.from_numpy(values).float(), 0.5)
+    return Mesh(mesh.verts * cell + torch.from_numpy(origin).float(), mesh.faces)
 
 
 def largest_parts(values: Array) -> Array:
@@ -114,7 +132,9 @@ def largest_parts(values: Array) -> Array:
     return np.where(solid & (values < 0.5) & ~dropped[labels], 1, values)
 
 
-def _least(points: Tensor, masks: Tensor, cameras: Cameras, overruled: int) -> Array:
+def least_values(
+    points: Float[Tensor, "P 3"], masks: Float[Tensor, "N H W"], cameras: Cameras, overruled: int
+) -> Float[Array, " P"]:
     """The minimum mask value at the projections of every point, without the `overruled` lowest ones."""
     blocks = []
     for block in points.split(BLOCK):

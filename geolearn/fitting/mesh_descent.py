@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from geolearn.fitting.camera_offsets import CameraOffsets
+from geolearn.fitting.edge_sizes import thin_edge_lengths
 from geolearn.fitting.frame import pixel_side
 from geolearn.fitting.metrics import coverage_iou
 from geolearn.fitting.pace import Turns, cosine_decay
@@ -19,12 +20,14 @@ from geolearn.fitting.surface_pictures import headlight, visible_normals
 from geolearn.fitting.targets import Targets
 from geolearn.fitting.uniform_adam import UniformAdam
 from geolearn.losses import silhouette_l1_loss
+from geolearn.ops import mesh_edges
 from geolearn.ops.remeshing import EQUILATERAL, is_closed, remesh, surface_area
 from geolearn.ops.unfolding import unfold
 from geolearn.render import render_silhouette
 from geolearn.structures import Cameras, Mesh
-from geolearn.typing import Array, Tensor
+from geolearn.typing import Array, Float, Tensor
 
+THIN_SMOOTHNESS = 1.0  # power of the length of edges that smoothness falls with
 CAMERA_RATE = 0.2  # of cameras, radians and sides of the object, as a part of that of the vertices
 
 
@@ -37,6 +40,7 @@ class MeshDescent:
         views_per_step, picture_weight: as in `fit_mesh`.
         generator: draws the views.
         refine_cameras: whether the cameras of the targets move as well.
+        thin: whether edges, smoothness and steps follow the thickness of the shape (`thin_edge_lengths`).
         spent: seconds, before.
 
     Attributes:
@@ -54,11 +58,12 @@ class MeshDescent:
         picture_weight: float,
         generator: torch.Generator,
         refine_cameras: bool = False,
+        thin: bool = False,
         spent: float = 0.0,
     ) -> None:
         self.mesh, self.targets, self.phases = mesh, targets, tuple(phases)
         self.history: list[Step] = []
-        self._weight, self._generator = picture_weight, generator
+        self._weight, self._generator, self._thin = picture_weight, generator, thin
         self._turns = Turns(len(targets.masks), views_per_step, generator)
         self._offsets = CameraOffsets(targets.cameras) if refine_cameras else None
         self._number, self._done = 0, 0  # phase, steps of it
@@ -76,8 +81,9 @@ class MeshDescent:
             phase = self.phases[self._number]
             scaled = self.targets.at(phase.size)
             if self._coordinates is None:
-                self.mesh = remesh_for_phase(self.mesh, phase, scaled.cameras)
-            self._parametrisation = SmoothParametrisation(self.mesh.faces, len(self.mesh.verts), phase.smoothness)
+                self.mesh = remesh_for_phase(self.mesh, phase, scaled.cameras, thin=self._thin)
+            smoothness = smoothness_for_phase(self.mesh, phase) if self._thin else phase.smoothness
+            self._parametrisation = SmoothParametrisation(self.mesh.faces, len(self.mesh.verts), smoothness)
             if self._coordinates is None:
                 self._coordinates = self._parametrisation.encode(self.mesh.verts).requires_grad_()
             optimiser = UniformAdam([self._coordinates], phase.rate)
@@ -223,10 +229,26 @@ def _picture_loss(mesh: Mesh, targets: Targets, size: tuple[int, int]) -> Tensor
     return difference.abs().mean(1).sum() / targets.masks.numel()
 
 
-def remesh_for_phase(mesh: Mesh, phase: Phase, cameras: Cameras) -> Mesh:
-    """With as many faces as the phase asks for, if the mesh is closed."""
+def remesh_for_phase(mesh: Mesh, phase: Phase, cameras: Cameras, *, thin: bool = False) -> Mesh:
+    """With as many faces as the phase asks for, if the mesh is closed; with more where it is thin, if that is asked."""
     mesh = replace(mesh, verts=mesh.verts.detach())
     if phase.faces is None or not is_closed(mesh):
         return mesh
-    edge = (surface_area(mesh) / phase.faces / EQUILATERAL) ** 0.5
-    return remesh(mesh, max(edge, pixel_side(cameras, phase.size[0]) / 2))
+    edge = max(even_edge(mesh, phase.faces), pixel_side(cameras, phase.size[0]) / 2)
+    return remesh(mesh, thin_edge_lengths(mesh, edge, pixel_side(cameras, cameras.height) / 2) if thin else edge)
+
+
+def even_edge(mesh: Mesh, faces: int) -> float:
+    """The length of edges with which a mesh has so many faces."""
+    return (surface_area(mesh) / faces / EQUILATERAL) ** 0.5
+
+
+def smoothness_for_phase(mesh: Mesh, phase: Phase) -> Float[Tensor, " V"]:
+    """At every vertex, less where edges are shorter than those of the phase would be."""
+    edges = mesh_edges(mesh.faces)
+    length = (mesh.verts[edges[:, 0]] - mesh.verts[edges[:, 1]]).detach().norm(dim=1).repeat(2)
+    ends = edges.T.reshape(-1)
+    total = torch.zeros(len(mesh.verts)).index_add(0, ends, length)
+    mean = total / torch.bincount(ends, minlength=len(total)).clamp(min=1)
+    share = mean / even_edge(mesh, phase.faces or len(mesh.faces))
+    return phase.smoothness * share.clamp(max=1) ** THIN_SMOOTHNESS

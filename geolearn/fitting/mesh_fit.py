@@ -10,18 +10,18 @@ import torch
 
 from geolearn.errors import InvalidInputError
 from geolearn.fitting.camera_offsets import align_to_given
-from geolearn.fitting.camera_refinement import initial_cameras
 from geolearn.fitting.checkpoint import Checkpoint
 from geolearn.fitting.frame import Frame
-from geolearn.fitting.hull import visual_hull_mesh
 from geolearn.fitting.mesh_descent import MeshDescent
-from geolearn.fitting.metrics import silhouette_iou, soundness
+from geolearn.fitting.mesh_start import find_start
+from geolearn.fitting.metrics import soundness
+from geolearn.fitting.own_frame import own_frame
 from geolearn.fitting.pace import standstill
-from geolearn.fitting.picture_samples import is_in_picture
 from geolearn.fitting.result import FitResult, Step
-from geolearn.fitting.schedule import Phase, coarse_to_fine
+from geolearn.fitting.schedule import Phase, coarse_to_fine, fine_only
 from geolearn.fitting.targets import Targets, targets_from
-from geolearn.structures import Mesh, Views
+from geolearn.fitting.verdict import judge_fit, measure_agreement
+from geolearn.structures import Cameras, Mesh, Views
 from geolearn.typing import PathLike
 
 
@@ -43,12 +43,13 @@ def fit_mesh(
 
         argmin over v of  mean over views |S(v) - mask|  +  picture_weight * mean over pixels |P(v) - picture|
 
-    It starts from the visual hull (`visual_hull_mesh`), moves vertices through `SmoothParametrisation` by `UniformAdam`
+    It starts from the visual hull (`find_start`), moves vertices through `SmoothParametrisation` by `UniformAdam`
     and remeshes at the beginning of every phase of the schedule, from coarse to fine. Every step sees a few of the
     views, in a new random order in every pass, so time and memory per step do not depend on the number of views.
     Silhouettes alone cannot show concavities; with normals they appear, but deep ones come out too shallow, and sharp
     corners are rounded by about the edge length of the last phase. Faces that a phase leaves folded or without area are
-    smoothed away (`unfold`).
+    smoothed away (`unfold`). Where even triangles would lose thin parts in the first phase, the hull is a finer one,
+    edges follow the thickness of the shape, and there is only the last phase (`fine_only`).
 
     Args:
         views: at least two from different sides (one is enough with `start`), with masks; where there are none,
@@ -70,8 +71,10 @@ def fit_mesh(
 
     Returns:
         The mesh in the world of the cameras, and the refined cameras if they were to be; `metrics` are those of
-        `silhouette_iou` over all views, of `soundness`, and `seconds`. A KeyboardInterrupt ends the fit early; the
-        result is what there is then, or the mesh of the phase before if that fits better, and says so.
+        `measure_agreement` over all views, of `soundness`, and `seconds`; `start_metrics` the same of the start. Where
+        the start explains the views better than the end, it is returned, and the message says so. A KeyboardInterrupt
+        ends the fit early; the result is what there is then, or the mesh of the phase before if that fits better, and
+        says so. `converged`: see `judge_fit`.
 
     Raises:
         InvalidInputError: views that show nothing or everywhere something, cameras and masks that do not fit together,
@@ -101,26 +104,28 @@ def fit_mesh(
     phases = coarse_to_fine((views.cameras.height, views.cameras.width)) if schedule is None else tuple(schedule)
     if not phases:
         raise InvalidInputError("schedule: expected at least one phase, got none")
+    in_world = targets.cameras
+    own = own_frame(in_world, start)
+    if own is not None:
+        targets = replace(targets, cameras=own.cameras(in_world))
+        start = None if start is None else own.into(start)
     given = targets.cameras
     if refine_cameras and len(given) < 2:
         raise InvalidInputError(f"refine_cameras: expected at least two views that show something, got {len(given)}")
-    if start is not None:
-        world = start.to("cpu")
-        _check_seen(world, targets)
-    elif refine_cameras:
-        world, cameras = initial_cameras(targets, torch.Generator().manual_seed(0))
-        targets = replace(targets, cameras=cameras)
-    else:
-        world = visual_hull_mesh(targets.masks, given)
+    world, cameras, begun, thin = find_start(targets, phases[0], start=start, refine_cameras=refine_cameras)
+    targets = replace(targets, cameras=cameras)
+    if thin:
+        phases = fine_only(phases)
     frame = Frame.around(world)
     descent = MeshDescent(
-        frame.into(Mesh(world.verts.detach(), world.faces)),
+        frame.into(world),
         replace(targets, cameras=frame.cameras(targets.cameras)),
         phases,
         views_per_step=views_per_step,
         picture_weight=picture_weight,
         generator=generator,
         refine_cameras=refine_cameras,
+        thin=thin,
         spent=time.perf_counter() - began,
     )
     settings = (phases, views_per_step, picture_weight, targets.kind, refine_cameras)
@@ -143,15 +148,17 @@ def fit_mesh(
         keeper.save(descent.state())
     if stopped:
         descent.keep_the_better()
-    mesh, cameras = descent.mesh, given
-    if refine_cameras:
-        mesh, cameras = align_to_given(mesh, descent.cameras, frame.cameras(given))
-        cameras = frame.world_cameras(cameras)
-    mesh = frame.out_of(mesh)
-    metrics = silhouette_iou(mesh, targets.masks, cameras) | soundness(mesh)
+    mesh, cameras = _into_world(descent.mesh, descent.cameras, given, frame, moved=refine_cameras)
+    metrics = measure_agreement(mesh, targets, cameras) | soundness(mesh)
+    course = _describe_course(descent.history, phases, stopped)
+    flawed = metrics["folded"] + metrics["degenerate"]
+    kept_start, converged, message = judge_fit(begun, metrics, course, folded=flawed)
+    if kept_start:
+        at_start = frame.into(world), frame.cameras(targets.cameras)
+        mesh, cameras = _into_world(*at_start, given, frame, moved=True) if refine_cameras else (world, given)
+        metrics = dict(begun)
     metrics["seconds"] = descent.seconds()
-    converged, message = _verdict(descent.history, phases, stopped)
-    return FitResult(
+    result = FitResult(
         mesh,
         None,
         tuple(descent.history),
@@ -160,21 +167,18 @@ def fit_mesh(
         message,
         targets=replace(targets, cameras=given),
         start=world,
+        start_metrics=begun,
         cameras=cameras if refine_cameras else None,
     )
+    return result if own is None else own.world_result(result, in_world)
 
 
-def _check_seen(start: Mesh, targets: Targets) -> None:
-    """
-    Raises:
-        InvalidInputError: no camera has a vertex of the start in its picture.
-    """
-    pixels, depth = targets.cameras.project(start.verts.detach())
-    if not bool(is_in_picture(pixels, depth, targets.cameras.height, targets.cameras.width).any()):
-        raise InvalidInputError(
-            "start: no camera sees any of it: all look past it or away from it. Check the camera convention "
-            "(geolearn.render.from_opengl, from_opencv, from_colmap, from_pytorch3d) and where the start lies"
-        )
+def _into_world(mesh: Mesh, cameras: Cameras, given: Cameras, frame: Frame, *, moved: bool) -> tuple[Mesh, Cameras]:
+    """Mesh and cameras of the frame, in the world of the given cameras, which they are unless they were moved."""
+    if not moved:
+        return frame.out_of(mesh), given
+    mesh, cameras = align_to_given(mesh, cameras, frame.cameras(given))
+    return frame.out_of(mesh), frame.world_cameras(cameras)
 
 
 def _digest(targets: Targets, start: Mesh, settings: tuple[object, ...], generator: torch.Generator) -> str:
@@ -187,7 +191,7 @@ def _digest(targets: Targets, start: Mesh, settings: tuple[object, ...], generat
     return digest.hexdigest()
 
 
-def _verdict(history: list[Step], phases: Sequence[Phase], stopped: bool) -> tuple[bool, str]:
+def _describe_course(history: list[Step], phases: Sequence[Phase], stopped: bool) -> tuple[bool, str]:
     """Whether the loss of the last phase stood still, and a sentence on it."""
     if stopped:
         return False, f"interrupted after {len(history)} of {sum(phase.steps for phase in phases)} steps"

@@ -16,6 +16,8 @@ from geolearn.typing import Float, Int, Tensor
 class SmoothParametrisation:
     """u = (I + lambda L) v with the combinatorial Laplacian L = D - A of a mesh, for one topology.
 
+    With a lambda at each vertex, an edge has the mean of its ends: u_i = v_i + sum over edges lambda_ij (v_i - v_j).
+
     A step of descent on u moves v by (I + lambda L)^-2 times its gradient: smoothly, whatever the gradient, so that
     sparse and noisy gradients of silhouettes fold no faces. The matrix is symmetric and positive definite; it is
     factored once, in float32, which is ample for condition numbers of 1 + 24 lambda.
@@ -23,7 +25,7 @@ class SmoothParametrisation:
     Args:
         faces: int64 (F, 3).
         vert_count: V.
-        smoothness: lambda >= 0; 0 is the identity.
+        smoothness: lambda >= 0, one or one at each vertex; 0 is the identity.
 
     >>> verts = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]])
     >>> smooth = SmoothParametrisation(torch.tensor([[0, 1, 2]]), len(verts), smoothness=1.0)
@@ -33,14 +35,18 @@ class SmoothParametrisation:
     True
     """
 
-    def __init__(self, faces: Int[Tensor, "F 3"], vert_count: int, smoothness: float = 19.0) -> None:
-        if not 0 <= smoothness < float("inf"):
-            raise InvalidInputError(f"smoothness: expected lambda >= 0, got {smoothness}")
+    def __init__(
+        self, faces: Int[Tensor, "F 3"], vert_count: int, smoothness: float | Float[Tensor, " V"] = 19.0
+    ) -> None:
+        at_verts = torch.as_tensor(smoothness).cpu().double().expand(vert_count).numpy()
+        if not (np.isfinite(at_verts) & (at_verts >= 0)).all():
+            raise InvalidInputError(f"smoothness: expected lambda >= 0, got {at_verts.min()} to {at_verts.max()}")
         first, second = mesh_edges(faces).cpu().numpy().T
-        adjacency = sparse.coo_matrix((np.ones(len(first)), (first, second)), (vert_count, vert_count))
+        weights = (at_verts[first] + at_verts[second]) / 2
+        adjacency = sparse.coo_matrix((weights, (first, second)), (vert_count, vert_count))
         adjacency = adjacency + adjacency.T
         degree = np.asarray(adjacency.sum(1)).reshape(-1)
-        matrix = sparse.eye(vert_count) + smoothness * (sparse.diags(degree) - adjacency)
+        matrix = sparse.eye(vert_count) + sparse.diags(degree) - adjacency
         self._matrix = matrix.tocsr().astype(np.float32)
         self._factors = splu(
             self._matrix.tocsc(), permc_spec="COLAMD", diag_pivot_thresh=0.0, options={"SymmetricMode": True}

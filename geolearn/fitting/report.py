@@ -77,6 +77,7 @@ def write_fit(
         "converged": result.converged,
         "message": result.message,
         "metrics": result.metrics,
+        "start_metrics": result.start_metrics,
         "code": None if result.code is None else result.code.tolist(),
         "held_out": None if unseen is None else _measure_unseen(mesh, unseen),
         "steps": len(result.history),
@@ -97,30 +98,38 @@ def write_fit(
 
 
 def figures(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """What a person wants to know first, as rows of a table."""
-    metrics = record["metrics"]
-    rows: list[tuple[str, Any]] = [
-        ("silhouette IoU, %", 100 * metrics["iou"]),
-        ("IoU of covered areas, %", 100 * metrics["coverage_iou"]),
-    ]
+    """What a person wants to know first, as rows of a table; beside it what the fit began with, where that is known."""
+    metrics, start = record["metrics"], record["start_metrics"]
+    rows = [_row("silhouette IoU, %", 100.0, "iou", metrics, start)]
+    rows.append(_row("IoU of covered areas, %", 100.0, "coverage_iou", metrics, start))
     if record["held_out"]:
-        rows.append((f"IoU on {record['held_out']['views']} views held out, %", 100 * record["held_out"]["iou"]))
+        rows.append((f"IoU on {record['held_out']['views']} views held out, %", 100 * record["held_out"]["iou"], ""))
     worst = min(record["view_coverage_iou"], key=record["view_coverage_iou"].__getitem__)
-    rows.append((f"worst view ({worst}), %", 100 * record["view_coverage_iou"][worst]))
+    was = 100 * start["worst_coverage_iou"] if start and "worst_coverage_iou" in start else ""
+    rows.append((f"worst view ({worst}), %", 100 * record["view_coverage_iou"][worst], was))
+    if "normal_error_deg" in metrics:
+        rows.append(_row("normals are off by, degrees, mean", 1.0, "normal_error_deg", metrics, start))
     if record["code"] is not None:
-        rows.append(("size of the code (1: as shapes that the decoder knows)", metrics["code_norm"]))
+        rows.append(("size of the code (1: as shapes that the decoder knows)", metrics["code_norm"], ""))
     if record["refined_cameras"] is not None:
         turns = record["refined_cameras"]["turned_degrees"]
-        rows.append(("cameras were turned by, degrees, mean", sum(turns) / len(turns)))
+        rows.append(("cameras were turned by, degrees, mean", sum(turns) / len(turns), ""))
     rows += [
-        ("faces", int(metrics["faces"])),
-        ("watertight", "yes" if metrics["watertight"] else "no"),
-        ("folded or degenerate faces, %", 100 * (metrics["folded"] + metrics["degenerate"])),
-        ("views", record["views"]),
-        ("steps", record["steps"]),
-        ("seconds", round(metrics["seconds"])),
+        ("faces", int(metrics["faces"]), int(start["faces"]) if start and "faces" in start else ""),
+        ("watertight", "yes" if metrics["watertight"] else "no", ""),
+        ("folded or degenerate faces, %", 100 * (metrics["folded"] + metrics["degenerate"]), ""),
+        ("views", record["views"], ""),
+        ("steps", record["steps"], ""),
+        ("seconds", round(metrics["seconds"]), ""),
     ]
-    return [{"figure": name, "value": value} for name, value in rows]
+    beside = {"at the start"} if start else set()
+    return [{"figure": name, "value": value} | dict.fromkeys(beside, was) for name, value, was in rows]
+
+
+def _row(
+    title: str, scale: float, name: str, metrics: dict[str, float], start: dict[str, float] | None
+) -> tuple[str, Any, Any]:
+    return title, scale * metrics[name], scale * start[name] if start and name in start else ""
 
 
 def _write_page(

@@ -40,10 +40,11 @@ class FitResult:
         code: of the decoder, where one was used.
         history: an entry per step.
         metrics: numbers by name; see the function that made the result.
-        converged: whether the loss stood still at the end; `message` says by how much it still fell, or
-            what stopped it.
+        converged: whether the loss stood still at the end, and for a mesh what `judge_fit` asks for; `message` says by
+            how much the loss still fell, or what stopped it, and what was gained.
         targets: what the shape was fitted to: the views that show something, with their cameras as they were given.
-        start: the mesh that the fit began with, in the world of the cameras.
+        start: the mesh that the fit began with, in the world of the cameras; `start_metrics` are its numbers, where
+            they were measured.
         cameras: of the views that show something, where they were refined.
 
     >>> import torch
@@ -66,6 +67,7 @@ class FitResult:
     targets: Targets
     start: Mesh | None = None
     cameras: Cameras | None = None
+    start_metrics: dict[str, float] | None = None
 
     def __repr__(self) -> str:
         state = "converged" if self.converged else "NOT converged"

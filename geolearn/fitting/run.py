@@ -165,7 +165,9 @@ def convert_to_mesh(result: FitResult, decoder: nn.Module) -> FitResult:
             start = voxel_surface(replace(grid, values=mean[0, 0].float()), metrics["level"])
     if start is not None and len(start.faces) == 0:
         start = None
-    return replace(result, shape=mesh, metrics=result.metrics | metrics | soundness(mesh), start=start)
+    begun = None if start is None else agreement(start) | soundness(start)
+    metrics = result.metrics | metrics | soundness(mesh)
+    return replace(result, shape=mesh, metrics=metrics, start=start, start_metrics=begun)
 
 
 def _split(views: Views, hold_out: int) -> tuple[Views, Views | None]:

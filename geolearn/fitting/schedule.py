@@ -1,12 +1,14 @@
 """Coarse to fine: which picture size, edge length, blur and rate in which phase of a fit."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from geolearn.errors import InvalidInputError
 
 COARSEST = 64  # pixels across the shorter side
 DRAWN = 256  # the side silhouettes are drawn at, up to four times that of the targets
 PHASES = ((2500, 80, 0.02, 19.0), (5000, 150, 0.01, 19.0), (10000, 150, 0.01, 5.0))  # faces, steps, rate, smoothness
+FINE_RATE, FINE_STEPS = 0.2, 100  # of `fine_only`: a part of the rate, and at most so many steps
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,21 @@ class Phase:
             raise InvalidInputError(
                 f"schedule: expected positive sizes, steps, rate and sigma and at least 4 faces, got {self}"
             )
+
+
+def fine_only(phases: Sequence[Phase]) -> tuple[Phase, ...]:
+    """The last phase of a schedule alone, for a start that the phases before would make coarser than it is.
+
+    Steps are a fifth as large, and silhouettes are drawn at twice the size of the pictures or more: with one sample per
+    pixel, parts of few pixels come out wrong by a part of a pixel.
+
+    >>> phase = fine_only(coarse_to_fine((256, 256)))[0]
+    >>> phase.size, phase.oversampling, round(phase.rate, 4), phase.steps
+    ((256, 256), 2, 0.002, 100)
+    """
+    last = phases[-1]
+    rate, steps = FINE_RATE * last.rate, min(last.steps, FINE_STEPS)
+    return (replace(last, oversampling=max(2, last.oversampling), rate=rate, steps=steps),)
 
 
 def coarse_to_fine(size: tuple[int, int]) -> tuple[Phase, ...]:

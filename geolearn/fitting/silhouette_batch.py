@@ -54,6 +54,11 @@ def batch_of(views: Views | Sequence[Views], longest: int | None = None) -> Silh
                 f"views: shapes that are fitted side by side are seen by the same cameras, and all in sight, but shape "
                 f"{number} has others than shape 0; fit them one by one"
             )
+    if first.cameras.origin is not None:
+        raise InvalidInputError(
+            f"views: the cameras are far from 0, about {tuple(first.cameras.origin.tolist())}, and grids and decoders "
+            "have a world of their own; bring the cameras into it"
+        )
     size = _limit_size((first.cameras.height, first.cameras.width), longest)
     masks = torch.stack([target.at(size).masks for target in targets])
     return SilhouetteBatch(masks, first.cameras.resized(*size), tuple(targets))

@@ -1,11 +1,12 @@
 """The views that a shape is fitted to, validated once, and averaged down for coarse phases."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from geolearn.errors import InvalidInputError, unknown_name
+from geolearn.fitting.doubts import RIGHT, check_masks, find_normal_frame
 from geolearn.structures import Cameras, Views
 from geolearn.typing import Bool, Float, Tensor
 
@@ -65,27 +66,29 @@ def targets_from(views: Views, images: str) -> Targets:
             "views: all masks are full, so no outline is seen; expected 1 on the object and 0 elsewhere. Do the images "
             "have an alpha channel that is 255 throughout?"
         )
+    cameras = views.cameras.to("cpu")
+    cameras = replace(cameras, K=cameras.K.detach(), world_to_camera=cameras.world_to_camera.detach())
     pictures, kind = views.images.detach().cpu(), images
     if images == "auto":
-        kind = "normals" if _are_normals(pictures, masks) else "none"
+        kind = "normals" if _are_unit_vectors(pictures, masks) else "none"
     if kind == "normals":
         if pictures.shape[1] != 3:
             raise InvalidInputError(f"images: normals have 3 channels, got {pictures.shape[1]}")
         pictures = torch.nn.functional.normalize(2 * pictures - 1, dim=1)
+        pictures = _in_our_frame(pictures, masks, cameras, asked=images == "normals")
+        kind = "none" if pictures is None else kind
     elif kind == "shading":
         pictures = pictures.mean(1, keepdim=True)
-    cameras = views.cameras.to("cpu")
-    cameras = Cameras(cameras.K.detach(), cameras.world_to_camera.detach(), cameras.height, cameras.width)
     return Targets(masks, None if kind == "none" else pictures, kind, cameras).select(keep)
 
 
 def masks_of(views: Views) -> Float[Tensor, "N H W"]:
-    """The masks of the views, or those from the background where they have none.
+    """The masks of the views, checked (`check_masks`), or those from the background where they have none.
 
     Raises:
-        InvalidInputError: as `masks_from_background`.
+        InvalidInputError: as `masks_from_background` or `check_masks`.
     """
-    return masks_from_background(views.images) if views.masks is None else views.masks
+    return masks_from_background(views.images) if views.masks is None else check_masks(views.masks)
 
 
 def in_sight(masks: Float[Tensor, "N H W"]) -> list[int]:
@@ -115,14 +118,38 @@ def masks_from_background(images: Float[Tensor, "N C H W"]) -> Float[Tensor, "N 
     return (distance > 2 * BACKGROUND_SPREAD).to(images.dtype)
 
 
-def _are_normals(pictures: Tensor, masks: Tensor) -> bool:
-    """Whether nearly all colours on the object are unit vectors that look to the viewer."""
+def _are_unit_vectors(pictures: Tensor, masks: Tensor) -> bool:
+    """Whether nearly all colours on the object are unit vectors, as those of normals."""
     inside = masks >= FULL
     if pictures.shape[1] != 3 or not bool(inside.any()):
         return False
     vectors = 2 * pictures.movedim(1, -1)[inside] - 1
     unit = (vectors.norm(dim=1) - 1).abs() < 0.05
-    return bool((unit & (vectors[:, 2] > -0.05)).float().mean() > 0.9) and float(vectors.std(0).max()) > 0.02
+    return bool(unit.float().mean() > 0.9) and float(vectors.std(0).max()) > 0.02
+
+
+def _in_our_frame(normals: Tensor, masks: Tensor, cameras: Cameras, *, asked: bool) -> Tensor | None:
+    """Normals in camera axes, from the frame that agrees with the outlines; None where they are no normals.
+
+    Raises:
+        InvalidInputError: normals were asked for, and no frame agrees, or several do.
+    """
+    frame = find_normal_frame(normals, masks, cameras)
+    if frame is not None and not frame.is_ours:
+        if frame.agreement < RIGHT or not frame.known:
+            if not asked:
+                return None
+            raise InvalidInputError(
+                "images: the normals agree with the outlines in no order and signs of their channels, or in several; "
+                "expected those of render_views(shading='normals'): x right, y up, z to the viewer, as (n + 1) / 2"
+            )
+        warnings.warn(
+            f"images: the normals are not in our frame; their channels are taken for {frame}, as the outlines say",
+            stacklevel=5,
+        )
+        normals = frame.to_ours(normals, cameras)
+    toward = normals[:, 2][masks >= FULL] > -0.05
+    return normals if asked or bool(toward.float().mean() > 0.9) else None
 
 
 def _average_down(pictures: Tensor, size: tuple[int, int]) -> Tensor:

@@ -86,7 +86,7 @@ def load_views(path: PathLike, *, image_root: PathLike | None = None, masks: Pat
     pixels, alphas = _decoded(images, mask_files, headers, lenses, size)
     lenses = [lens.scaled(size[1] / h.width, size[0] / h.height) for lens, h in zip(lenses, headers, strict=True)]
     K = torch.from_numpy(np.stack([lens.K for lens in lenses])).float()
-    poses = torch.from_numpy(np.stack([shot.world_to_camera for shot in scene.shots])).float()
+    poses = torch.from_numpy(np.stack([shot.world_to_camera for shot in scene.shots]))
     return Views(pixels, Cameras(K, poses, *size), alphas)
 
 

@@ -233,26 +233,32 @@ def _relax(verts, faces, twin, out, v):
 
 
 @kernel
-def remesh_rounds(verts, faces, twin, out, vert_count, face_count, length, rounds):
+def remesh_rounds(verts, faces, twin, out, lengths, vert_count, face_count, rounds):
     """Rounds of splitting, collapsing, flipping and relaxing, in place; returns how many rows are in use.
 
     Args:
         verts: float64 (V, 3), faces: int64 (F, 3), twin: int64 (3 F,), out: int64 (V,), of which the first vert_count
             and face_count rows are in use; where there is no room left nothing more is split.
-        length: that edges should have.
+        lengths: float64 (V,), that edges should have at each vertex; an edge has the mean of its ends. A vertex that is
+            put in the middle of an edge takes that, and one that two are drawn together into the shorter of theirs.
     """
-    short, long = (0.8 * length) ** 2, (4 / 3 * length) ** 2
     for _ in range(rounds):
         for half in range(3 * face_count):
             a, b = faces[half // 3, half % 3], faces[half // 3, (half % 3 + 1) % 3]
             room = vert_count < len(verts) and face_count + 2 <= len(faces)
-            if a >= 0 and room and _squared_length(verts, a, b) > long:
-                _split(verts, faces, twin, out, half, vert_count, face_count, face_count + 1)
-                vert_count, face_count = vert_count + 1, face_count + 2
+            if a >= 0 and room:
+                length = 0.5 * (lengths[a] + lengths[b])
+                if _squared_length(verts, a, b) > (4 / 3 * length) ** 2:
+                    _split(verts, faces, twin, out, half, vert_count, face_count, face_count + 1)
+                    lengths[vert_count] = length
+                    vert_count, face_count = vert_count + 1, face_count + 2
         for half in range(3 * face_count):
             a, b = faces[half // 3, half % 3], faces[half // 3, (half % 3 + 1) % 3]
-            if a >= 0 and _squared_length(verts, a, b) < short:
-                _collapse(verts, faces, twin, out, half, long)
+            if a >= 0:
+                length = 0.5 * (lengths[a] + lengths[b])
+                short = _squared_length(verts, a, b) < (0.8 * length) ** 2
+                if short and _collapse(verts, faces, twin, out, half, (4 / 3 * length) ** 2):
+                    lengths[b] = min(lengths[a], lengths[b])
         for half in range(3 * face_count):
             if faces[half // 3, 0] >= 0 and half < twin[half]:
                 _flip(verts, faces, twin, out, half)

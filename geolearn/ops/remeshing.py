@@ -7,7 +7,7 @@ from geolearn.errors import InvalidInputError
 from geolearn.ops.face_geometry import face_areas
 from geolearn.structures import Mesh
 from geolearn.structures.foreign import takes_mesh
-from geolearn.typing import Array
+from geolearn.typing import Array, Float, Tensor
 
 ROUNDS = 5
 ROOM = 3  # rows per expected vertex and face
@@ -15,7 +15,7 @@ EQUILATERAL = 3**0.5 / 4  # area over squared side
 
 
 @takes_mesh
-def remesh(mesh: Mesh, edge_length: float, *, rounds: int = ROUNDS) -> Mesh:
+def remesh(mesh: Mesh, edge_length: float | Float[Tensor, " V"], *, rounds: int = ROUNDS) -> Mesh:
     """The same surface with edges of about `edge_length`, all degrees near 6.
 
     Rounds of: split edges longer than 4/3 of the length in their middle, collapse those shorter than 4/5, flip edges
@@ -28,7 +28,7 @@ def remesh(mesh: Mesh, edge_length: float, *, rounds: int = ROUNDS) -> Mesh:
 
     Args:
         mesh: closed, manifold and consistently oriented; vertices without a face are dropped.
-        edge_length: > 0.
+        edge_length: > 0; or one at each vertex, slowly changing: an edge has the mean of its ends.
         rounds: at least 0.
 
     Returns:
@@ -38,8 +38,14 @@ def remesh(mesh: Mesh, edge_length: float, *, rounds: int = ROUNDS) -> Mesh:
         InvalidInputError: a mesh that is not closed and manifold, a length <= 0, or one so small that it asks for more
             than 2^27 faces.
     """
-    if not 0 < edge_length < float("inf"):
-        raise InvalidInputError(f"edge_length: expected a length > 0, got {edge_length}")
+    lengths = torch.as_tensor(edge_length).detach().cpu().double()
+    if not bool(((lengths > 0) & lengths.isfinite()).all()):
+        worst = float(lengths.min()) if bool(lengths.isfinite().all()) else "some that are not finite"
+        raise InvalidInputError(f"edge_length: expected a length > 0, got {worst}")
+    if lengths.ndim and lengths.shape != (len(mesh.verts),):
+        raise InvalidInputError(
+            f"edge_length: expected one length, or {len(mesh.verts)}, one at each vertex, got {tuple(lengths.shape)}"
+        )
     if len(mesh.faces) == 0:
         return Mesh(mesh.verts[:0], mesh.faces)
     from geolearn.kernels.remesh_edits import remesh_rounds  # late: Numba takes a while to import
@@ -49,16 +55,30 @@ def remesh(mesh: Mesh, edge_length: float, *, rounds: int = ROUNDS) -> Mesh:
     verts = mesh.verts.detach().cpu().double().numpy()[used]
     twin, out = half_edges(faces)
     face_count = len(faces)
-    expected = surface_area(mesh) / (EQUILATERAL * edge_length**2)
+    expected = expected_faces(mesh, lengths)
     if expected > 1 << 27:
-        raise InvalidInputError(f"edge_length: {edge_length} asks for {expected:.3g} faces; use a longer one")
+        raise InvalidInputError(f"edge_length: {float(lengths.min())} asks for {expected:.3g} faces; use a longer one")
     room = int(ROOM * max(expected, len(faces))) + 1000
     verts, faces = _grow(verts, room // 2), _grow(faces, room)
     twin, out = _grow(twin, 3 * room), _grow(out, room // 2)
-    counts = remesh_rounds(verts, faces, twin, out, len(used), face_count, float(edge_length), rounds)
+    at_verts = np.empty(len(verts))
+    at_verts[: len(used)] = lengths.expand(len(mesh.verts)).numpy()[used]
+    counts = remesh_rounds(verts, faces, twin, out, at_verts, len(used), face_count, rounds)
     faces = faces[: counts[1]]
     kept, faces = np.unique(faces[faces[:, 0] >= 0], return_inverse=True)
     return Mesh(torch.from_numpy(verts[kept]), torch.from_numpy(faces.reshape(-1, 3)), name=mesh.name).to(mesh.device)
+
+
+def expected_faces(mesh: Mesh, edge_length: Float[Tensor, "*V"]) -> float:
+    """About how many faces `remesh` makes: the sum of area / (sqrt(3) / 4 length^2) over the faces.
+
+    >>> import trimesh
+    >>> round(expected_faces(Mesh.from_trimesh(trimesh.creation.box()), torch.tensor(0.1)))
+    1386
+    """
+    areas = face_areas(mesh.triangles().detach().double())
+    length = edge_length.to(areas).expand(len(mesh.verts))[mesh.faces].mean(1)
+    return float((areas / length**2).sum() / EQUILATERAL)
 
 
 def surface_area(mesh: Mesh) -> float:

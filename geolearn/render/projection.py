@@ -74,8 +74,14 @@ class Projected(NamedTuple):
 
 
 def project(mesh: Mesh | MeshBatch, cameras: Cameras, size: int | tuple[int, int] | None) -> Projected:
-    """All meshes in all cameras, at the cameras' size or another to which the intrinsics are scaled."""
+    """All meshes in all cameras, at the cameras' size or another to which the intrinsics are scaled.
+
+    Raises:
+        InvalidInputError: another device, or cameras whose world counts from another origin than the mesh.
+    """
     height, width = image_size(cameras, size)
+    if isinstance(mesh, Mesh) and cameras.origin is not None:
+        _check_origin(mesh, cameras.origin)
     batch = MeshBatch.from_meshes([mesh]) if isinstance(mesh, Mesh) else mesh
     if batch.verts.device != cameras.device:
         raise InvalidInputError(
@@ -97,6 +103,15 @@ def project(mesh: Mesh | MeshBatch, cameras: Cameras, size: int | tuple[int, int
         (meshes, views),
         (height, width),
     )
+
+
+def _check_origin(mesh: Mesh, origin: Tensor) -> None:
+    if mesh.origin is None or not torch.equal(mesh.origin, origin):
+        raise InvalidInputError(
+            f"mesh, cameras: the cameras count from {tuple(origin.tolist())}, the mesh from "
+            f"{0 if mesh.origin is None else tuple(mesh.origin.tolist())}; bring it there: replace(mesh, "
+            "verts=(mesh.world_verts() - cameras.origin).float(), origin=cameras.origin)"
+        )
 
 
 def image_size(cameras: Cameras, size: int | tuple[int, int] | None) -> tuple[int, int]:

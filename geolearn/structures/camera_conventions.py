@@ -126,7 +126,7 @@ def from_opencv(
     >>> from_opencv(torch.eye(3)[None], torch.zeros(1, 3), K, 48, 64, pixel_centre=0.0).K[0, :2, 2]
     tensor([32.5000, 24.5000])
     """
-    R, t = to_tensor(R, "R", torch.float32, (None, 3, 3)), to_tensor(t, "t", torch.float32, (None, 3))
+    R, t = to_tensor(R, "R", torch.float64, (None, 3, 3)), to_tensor(t, "t", torch.float64, (None, 3))
     K = to_tensor(K, "K", torch.float32, (len(R), 3, 3))
     return Cameras(_shift_centre(K, 0.5 - pixel_centre), _rigid(R, t), height, width)
 
@@ -134,14 +134,14 @@ def from_opencv(
 def to_opencv(
     cameras: Cameras, *, pixel_centre: float = 0.5
 ) -> tuple[Float[Tensor, "N 3 3"], Float[Tensor, "N 3"], Float[Tensor, "N 3 3"]]:
-    """`(R, t, K)` with x_camera = R x + t; the reverse of `from_opencv`.
+    """`(R, t, K)` with x_camera = R x + t; the reverse of `from_opencv`; float64 where there is an `origin`.
 
     >>> cameras = Cameras(torch.tensor([[[40.0, 0, 32], [0, 40, 24], [0, 0, 1]]]), torch.eye(4)[None], 48, 64)
     >>> R, t, K = to_opencv(cameras)
     >>> R.shape, t.tolist(), K[0, 0].tolist()
     (torch.Size([1, 3, 3]), [[0.0, 0.0, 0.0]], [40.0, 0.0, 32.0])
     """
-    pose = cameras.world_to_camera
+    pose = _world_poses(cameras)
     return pose[:, :3, :3], pose[:, :3, 3], _shift_centre(cameras.K, pixel_centre - 0.5)
 
 
@@ -170,6 +170,8 @@ def from_opengl(
 def to_opengl(cameras: Cameras) -> Float[Tensor, "N 4 4"]:
     """Camera-to-world matrices with the axes of OpenGL, Blender and NeRF; the reverse of `from_opengl`.
 
+    They are float64 where the cameras have an `origin`.
+
     >>> cameras = Cameras(torch.tensor([[[40.0, 0, 32], [0, 40, 24], [0, 0, 1]]]), torch.eye(4)[None], 48, 64)
     >>> to_opengl(cameras)[0].diagonal().tolist()
     [1.0, -1.0, -1.0, 1.0]
@@ -177,7 +179,10 @@ def to_opengl(cameras: Cameras) -> Float[Tensor, "N 4 4"]:
     pose = cameras.world_to_camera.double()
     R = pose[:, :3, :3].mT
     centres = -(R @ pose[:, :3, 3:])[..., 0]
-    return _rigid(R * pose.new_tensor([1.0, -1.0, -1.0]), centres).to(cameras.K.dtype)
+    axes = R * pose.new_tensor([1.0, -1.0, -1.0])
+    return (
+        _rigid(axes, centres).to(cameras.K.dtype) if cameras.origin is None else _rigid(axes, centres + cameras.origin)
+    )
 
 
 def from_colmap(
@@ -232,7 +237,7 @@ def to_colmap(
     >>> qvec.tolist(), model, params.tolist()
     ([[1.0, 0.0, 0.0, 0.0]], 'PINHOLE', [[40.0, 40.0, 32.0, 24.0]])
     """
-    K, pose = cameras.K, cameras.world_to_camera
+    K, pose = cameras.K, _world_poses(cameras)
     if bool((K[:, 0, 1] != 0).any()):
         raise InvalidInputError("cameras: COLMAP has no camera model with skew; expected K[:, 0, 1] = 0")
     params = torch.stack([K[:, 0, 0], K[:, 1, 1], K[:, 0, 2], K[:, 1, 2]], dim=1)
@@ -254,6 +259,14 @@ def _pytorch3d_image_size(cameras: Any, wanted: tuple[int, int] | None) -> tuple
     if len(sizes) > 1:
         raise InvalidInputError(f"image_size: expected one (height, width) for all cameras, got {sorted(sizes)}")
     return sizes.pop()
+
+
+def _world_poses(cameras: Cameras) -> Tensor:
+    """`world_to_camera` for points that count from 0; float64 where the cameras have an origin."""
+    if cameras.origin is None:
+        return cameras.world_to_camera
+    pose = cameras.world_to_camera.double()
+    return _rigid(pose[:, :3, :3], pose[:, :3, 3] - pose[:, :3, :3] @ cameras.origin)
 
 
 def _intrinsics(linear: Tensor, principal: Tensor) -> Tensor:

@@ -1,12 +1,17 @@
 """Pinhole cameras in one convention: OpenCV axes (x right, y down, z forward), pixel centres at +0.5."""
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
 
 from geolearn.errors import InvalidInputError
 from geolearn.structures._door import to_tensor
 from geolearn.typing import Float, Tensor
+
+LARGEST_ROUNDING = 2.0**-17  # of the longest side of the box around the cameras
+FAR = 1000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,6 +23,9 @@ class Cameras:
             top-left pixel is (0.5, 0.5), so an image centre is (width / 2, height / 2).
         world_to_camera: float32 (N, 4, 4) rigid transforms acting on column vectors.
         height, width: image size in pixels.
+        origin: optional float64 (3,), where points count from in the world of the poses that were given. It is chosen
+            where poses in float64 are so far from 0 that float32 would move the cameras by more than 1/131072 of their
+            box, as in map coordinates; None means 0. Meshes and points that they see count from there as well.
 
     Both tensors keep their gradients. Other conventions: `geolearn.render.from_opengl`, `to_pytorch3d` and their kind.
 
@@ -36,10 +44,19 @@ class Cameras:
     world_to_camera: Float[Tensor, "N 4 4"]
     height: int
     width: int
+    origin: Float[Tensor, " 3"] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         K = to_tensor(self.K, "K", torch.float32, (None, 3, 3))
-        pose = to_tensor(self.world_to_camera, "world_to_camera", torch.float32, (len(K), 4, 4)).to(K.device)
+        given, origin = self.world_to_camera, self.origin
+        if origin is not None:
+            object.__setattr__(self, "origin", to_tensor(origin, "origin", torch.float64, (3,)).to(K.device))
+        elif getattr(given, "dtype", None) in (torch.float64, np.dtype(np.float64)):
+            given, origin = about_origin(
+                to_tensor(given, "world_to_camera", torch.float64, (len(K), 4, 4)).to(K.device)
+            )
+            object.__setattr__(self, "origin", origin)
+        pose = to_tensor(given, "world_to_camera", torch.float32, (len(K), 4, 4)).to(K.device)
         if self.height < 1 or self.width < 1:
             raise InvalidInputError(f"height, width: expected at least 1 pixel, got {self.height} x {self.width}")
         if len(K):
@@ -63,7 +80,8 @@ class Cameras:
         object.__setattr__(self, "width", int(self.width))
 
     def __repr__(self) -> str:
-        return f"Cameras({len(self)} of {self.height} x {self.width} px)"
+        origin = "" if self.origin is None else f", about {tuple(self.origin.tolist())}"
+        return f"Cameras({len(self)} of {self.height} x {self.width} px{origin})"
 
     def __len__(self) -> int:
         return len(self.K)
@@ -78,7 +96,8 @@ class Cameras:
         return self.K.device
 
     def to(self, device: torch.device | str) -> "Cameras":
-        return replace(self, K=self.K.to(device), world_to_camera=self.world_to_camera.to(device))
+        origin = None if self.origin is None else self.origin.to(device)
+        return replace(self, K=self.K.to(device), world_to_camera=self.world_to_camera.to(device), origin=origin)
 
     def resized(self, height: int, width: int) -> "Cameras":
         """The same cameras with pictures of another size: K' = diag(width' / width, height' / height, 1) K.
@@ -96,12 +115,12 @@ class Cameras:
 
     @property
     def centres(self) -> Float[Tensor, "N 3"]:
-        """Camera positions in the world."""
+        """Camera positions in the world, about `origin`."""
         rotation, translation = self.world_to_camera[:, :3, :3], self.world_to_camera[:, :3, 3]
         return -(rotation.mT @ translation[..., None])[..., 0]
 
     def project(self, points: Float[Tensor, "P 3"]) -> tuple[Float[Tensor, "N P 2"], Float[Tensor, "N P"]]:
-        """Pixel coordinates (x, y) and depths of world points in every camera.
+        """Pixel coordinates (x, y) and depths of world points, about `origin`, in every camera.
 
         Points with depth <= 0 lie behind the camera; their pixel coordinates mean nothing.
         """
@@ -110,3 +129,30 @@ class Cameras:
         depth = local[..., 2]
         pixels = (local @ self.K.mT)[..., :2] / depth[..., None]
         return pixels, depth
+
+
+def about_origin(poses: Float[Tensor, "N 4 4"]) -> tuple[Float[Tensor, "N 4 4"], Float[Tensor, " 3"] | None]:
+    """Poses in float64 that fit float32, and the origin that their world counts from, or None for 0.
+
+    Where float32 would move cameras by more than `LARGEST_ROUNDING` of the longest side of their box, and they are at
+    least 1000 from 0, the world counts from the middle of the box, rounded to a power of two below that side.
+
+    >>> pose = torch.eye(4, dtype=torch.float64).repeat(2, 1, 1)
+    >>> pose[:, 0, 3] = torch.tensor([-500_000.0, -500_008.0])
+    >>> poses, origin = about_origin(pose)
+    >>> origin.tolist(), poses[:, 0, 3].tolist()
+    ([500000.0, 0.0, 0.0], [0.0, -8.0])
+    """
+    if len(poses) == 0:
+        return poses, None
+    rotation, translation = poses[:, :3, :3].detach(), poses[:, :3, 3].detach()
+    centres = -(rotation.mT @ translation[..., None])[..., 0]
+    low, high = centres.amin(0), centres.amax(0)
+    longest, reach = float((high - low).max()), float(centres.abs().max())
+    if reach < FAR or reach * 2.0**-24 <= LARGEST_ROUNDING * longest:
+        return poses, None
+    step = 2.0 ** math.floor(math.log2(longest)) if longest > 0 else 1.0
+    origin = torch.round((low / 2 + high / 2) / step) * step + 0.0  # no -0
+    moved = poses[:, :3, 3] + (poses[:, :3, :3] @ origin)
+    top = torch.cat([poses[:, :3, :3], moved[..., None]], 2)
+    return torch.cat([top, poses[:, 3:]], 1), origin

@@ -56,6 +56,8 @@ def test_everything_is_written(quickly, tmp_path, capsys):
     assert record["held_out"]["views"] == 2
     assert record["held_out"]["iou"] > 0.8
     assert record["metrics"]["watertight"] == 1
+    assert record["start_metrics"]["coverage_iou"] < record["metrics"]["coverage_iou"]
+    assert "at the start" in printed
     assert record["settings"]["hold_out"] == 4
     assert len(record["history"]) == record["steps"] == 24
     assert len(record["view_coverage_iou"]) == 7
@@ -64,6 +66,7 @@ def test_everything_is_written(quickly, tmp_path, capsys):
     assert all(torch.equal(mesh.verts, meshes[0].verts) for mesh in meshes)
     assert b"uchar red" in (out / "mesh.ply").read_bytes()[:400]  # pictures in colour
     page = (out / "report.html").read_text()
+    assert "<th>at the start</th>" in page
     assert ("has not converged" in page) == (not record["converged"])
     assert ("NOT converged" in printed) == (not record["converged"])
     assert not re.search(r"(src|href)=.(?!data:)|https?://|import\(", page)  # nothing comes from elsewhere
@@ -126,7 +129,7 @@ def test_a_resumed_fit_ends_where_an_unbroken_one_does(quickly, tmp_path, number
 
 def test_an_interrupted_fit_is_written_and_says_so(quickly, tmp_path):
     record = run_fit(some_views(), tmp_path / "out", FitSettings(), progress=stop_at(6))
-    assert record["message"] == "interrupted after 7 of 24 steps"
+    assert record["message"].startswith("interrupted after 7 of 24 steps; ")
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == sorted(WRITTEN)
     assert "This fit has not converged: interrupted" in (tmp_path / "out" / "report.html").read_text()
 

@@ -7,8 +7,9 @@ import trimesh
 
 from geolearn.errors import InvalidInputError
 from geolearn.fitting import soundness
+from geolearn.ops import mesh_edges
 from geolearn.ops.isosurface import isosurface
-from geolearn.ops.remeshing import half_edges, is_closed, remesh, surface_area
+from geolearn.ops.remeshing import expected_faces, half_edges, is_closed, remesh, surface_area
 from geolearn.structures import Mesh
 
 
@@ -87,3 +88,25 @@ def test_bad_meshes():
         remesh(ball(), 0.0)
     with pytest.raises(InvalidInputError, match="faces; use a longer one"):
         remesh(ball(), 1e-5)
+
+
+def test_edges_follow_a_length_at_every_vertex():
+    mesh = ball()
+    wanted = torch.where(mesh.verts[:, 0] < 9.5, 0.6, 2.0) * 1.0
+    fine = remesh(mesh, wanted)
+    assert is_closed(fine)
+    ends = fine.verts[mesh_edges(fine.faces)]
+    length, middle = (ends[:, 0] - ends[:, 1]).norm(dim=1), ends[..., 0].mean(1)
+    assert float(length[middle < 7].median()) == pytest.approx(0.6, rel=0.15)
+    assert float(length[middle > 12].median()) == pytest.approx(2.0, rel=0.15)
+    assert len(fine.faces) == pytest.approx(expected_faces(mesh, wanted), rel=0.2)
+
+
+def test_one_length_is_the_same_at_every_vertex():
+    mesh = ball()
+    one, other = remesh(mesh, 1.5), remesh(mesh, torch.full((len(mesh.verts),), 1.5))
+    assert torch.equal(one.verts, other.verts)
+    with pytest.raises(InvalidInputError, match=r"one at each vertex, got \(3,\)"):
+        remesh(mesh, torch.ones(3))
+    with pytest.raises(InvalidInputError, match="length > 0, got some that are not finite"):
+        remesh(mesh, torch.full((len(mesh.verts),), torch.nan))

@@ -254,3 +254,24 @@ def test_poses_with_scale_are_refused() -> None:
         conventions.from_opengl(pose, torch.eye(3)[None], 4, 4)
     with pytest.raises(InvalidInputError, match=r"\(N, 3, 4\) or \(N, 4, 4\)"):
         conventions.from_opengl(torch.zeros(1, 2, 4), torch.eye(3)[None], 4, 4)
+
+
+def test_worlds_far_from_0_come_back_as_they_were() -> None:
+    generator = torch.Generator().manual_seed(0)
+    R = torch.linalg.qr(torch.randn(4, 3, 3, generator=generator, dtype=torch.float64))[0]
+    R = R * torch.linalg.det(R)[:, None, None]
+    centres = torch.randn(4, 3, generator=generator, dtype=torch.float64) + torch.tensor([5e5, 4e6, 100.0])
+    t = -(R @ centres[..., None])[..., 0]
+    intrinsics = torch.tensor([[40.0, 0, 32], [0, 40, 24], [0, 0, 1]]).expand(4, 3, 3)
+    cameras = conventions.from_opencv(R, t, intrinsics, 48, 64)
+    torch.testing.assert_close(cameras.centres.double() + cameras.origin, centres, atol=1e-5, rtol=0)
+    torch.testing.assert_close(conventions.to_opencv(cameras)[1], t, atol=1e-5 + 1e-7 * 4e6, rtol=0)
+    c2w = conventions.to_opengl(cameras)
+    torch.testing.assert_close(c2w[:, :3, 3], centres, atol=1e-5, rtol=0)
+    again = conventions.from_opengl(c2w, intrinsics, 48, 64)
+    assert torch.equal(again.origin, cameras.origin)
+    torch.testing.assert_close(again.world_to_camera, cameras.world_to_camera, atol=1e-5, rtol=0)
+    again = conventions.from_colmap(*conventions.to_colmap(cameras), 48, 64)
+    torch.testing.assert_close(
+        again.centres.double() + again.origin, cameras.centres.double() + cameras.origin, atol=1.0, rtol=0
+    )

@@ -100,3 +100,31 @@ def test_resized_pictures_show_the_same_at_another_scale():
     assert cameras.resized(48, 64) is cameras
     with pytest.raises(InvalidInputError, match="height, width: expected at least 1 pixel, got 0 x 8"):
         cameras.resized(0, 8)
+
+
+def far_poses() -> torch.Tensor:
+    """Looking along z, 8 apart in x, in map coordinates."""
+    poses = torch.eye(4, dtype=torch.float64).repeat(3, 1, 1)
+    poses[:, 0, 3] = torch.tensor([-500_000.1, -500_004.1, -500_008.1], dtype=torch.float64)
+    poses[:, 1, 3] = -4_000_000.3
+    return poses
+
+
+def test_poses_far_from_0_count_from_an_origin() -> None:
+    cameras = Cameras(K.expand(3, 3, 3), far_poses(), 4, 6)
+    assert cameras.origin is not None
+    centres = cameras.centres.double() + cameras.origin
+    torch.testing.assert_close(centres, -far_poses()[:, :3, 3], atol=1e-6, rtol=0)
+    assert float(cameras.centres.abs().max()) < 16
+    pixels, _ = cameras.project((torch.tensor([[500_005.1, 4e6, 2.0]], dtype=torch.float64) - cameras.origin).float())
+    torch.testing.assert_close(pixels[:, 0, 0], torch.tensor([28.0, 8.0, -12.0]), atol=1e-4, rtol=0)
+    for kept in (cameras[1:], cameras.resized(8, 12), cameras.to("cpu")):
+        assert torch.equal(kept.origin, cameras.origin)
+    assert "about (500" in repr(cameras)
+
+
+def test_others_have_none() -> None:
+    near = far_poses()
+    near[:, :2, 3] += torch.tensor([499_000.0, 3_999_990.0])  # 1000 away, 8 across
+    for poses in (near, far_poses().float(), near[:0], near.float()):
+        assert Cameras(K.expand(len(poses), 3, 3), poses, 4, 6).origin is None
