@@ -2,8 +2,8 @@
 
     python benchmarks/accuracy/fit_thin.py [--shapes cage,ring] [--output out/fit_thin] [--write]
 
-A cage of 27 struts, 7 px wide, a wire ring, and a bicycle of wires and tubes; and of the procedural shapes a lamp, a
-shelf, and a chair whose back has spindles. Views and masks are those of fit_meshes.py. `even` is the same fit with even
+A cage of 27 struts, about 10 px wide, a ring of wire of 2 px, and a bicycle with spokes of about 1 px; and of the
+procedural shapes a lamp, a shelf, and a chair whose back has spindles. Views and masks are those of fit_meshes.py. `even` is the same fit with even
 triangles alone, as if nothing were thin; `start` is the visual hull. IoU is that of covered areas over all views,
 F-score that of 100,000 points of each surface at 0.5 % of the diagonal of the reference's box.
 
@@ -87,11 +87,13 @@ def fitted(shape: Mesh, folder: Path, *, even: bool) -> dict[str, Any]:
     result = folder / "result.json"
     record = json.loads(result.read_text(encoding="utf-8")) if result.is_file() else None
     if record is None or record["steps"] < record["planned_steps"]:
-        lost, mesh_start.LOST = mesh_start.LOST, float("inf") if even else mesh_start.LOST
+        kept = mesh_start.LOST, mesh_start.NARROW
+        if even:
+            mesh_start.LOST = mesh_start.NARROW = float("inf")
         try:
             record = run_fit(views_of(shape), folder, FitSettings(images="none", colours=False), progress=show)
         finally:
-            mesh_start.LOST = lost
+            mesh_start.LOST, mesh_start.NARROW = kept
     return record
 
 
@@ -104,8 +106,7 @@ def row_of(name: str, folder: Path, *, ablate: bool) -> dict[str, Any]:
     row = {"shape": name}
     if ablate:
         even = fitted(shape, folder / f"{name}-even", even=True)
-        row |= {"even: start %": percent(even["start_metrics"]), "even: end %": even["history"][-1]["iou"]}
-        row["even: end %"] = percent(even["metrics"])
+        row |= {"even: start %": percent(even["start_metrics"]), "even: end %": percent(even["metrics"])}
     return row | {
         "start %": percent(start),
         "IoU %": percent(figures),
@@ -130,6 +131,7 @@ def main() -> None:
     parser.add_argument("--no-even", action="store_true", help="leave the fits by even triangles out")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--write", action="store_true", help="write benchmarks/results/fit_thin.json and .md")
+    parser.add_argument("--note", default="", help="a sentence on the machine, such as what else it did")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     fit_mesh(views_of(shape_of("ring"))[:4], schedule=[Phase((32, 32), 2, 400, 1, 0.01)])  # kernels are compiled, once
@@ -145,6 +147,7 @@ def main() -> None:
         results = ROOT / "benchmarks" / "results"
         write_json(results / "fit_thin.json", {"rows": rows, "environment": environment})
         machine = f"\n{environment['processor']}, {arguments.threads} threads, {environment['packages']}\n"
+        machine += f"\n{arguments.note}\n" if arguments.note else ""
         write_text(results / "fit_thin.md", text + machine)
 
 

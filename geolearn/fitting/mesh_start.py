@@ -1,6 +1,5 @@
 """Where `fit_mesh` begins: a given mesh or a visual hull, and whether its thin parts need edges of their own."""
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -40,7 +39,7 @@ class MeshStart(NamedTuple):
 
 
 def find_start(targets: Targets, phase: Phase, *, start: Mesh | None = None, refine_cameras: bool = False) -> MeshStart:
-    """The given mesh, or the visual hull: a finer one where the shape has thin parts.
+    """The given mesh, or the visual hull: without refined cameras a finer one where the shape has thin parts.
 
     A shape is thin where the even triangles of the first phase lose parts of it (remeshed for it, the start explains
     the views by more than 1.5 % of coverage IoU less), or where that phase halves the pictures and more than 10 % of
@@ -65,16 +64,18 @@ def find_start(targets: Targets, phase: Phase, *, start: Mesh | None = None, ref
         mesh = visual_hull_mesh(targets.masks, cameras)
     mesh = Mesh(mesh.verts.detach(), mesh.faces)
     metrics = _measure(mesh, targets, cameras)
+    if start is not None or refine_cameras:  # neither need be near the shape yet, so the coarse phases have to move it
+        return MeshStart(mesh, cameras, metrics, False)
     halved = min(targets.masks.shape[1:]) >= 2 * min(phase.size)
     narrow = halved and share_of_narrow_parts(targets.masks) > NARROW
-    if not narrow and not _loses_thin_parts(mesh, metrics, replace(targets, cameras=cameras), phase):
+    if not narrow and not _loses_thin_parts(mesh, metrics, targets, phase):
         return MeshStart(mesh, cameras, metrics, False)
-    if start is None and not refine_cameras:
-        finer = fine_hull_mesh(targets.masks, cameras)
-        figures = {} if finer is None else _measure(finer, targets, cameras)
-        if finer is not None and misfit(figures) < misfit(metrics):
-            mesh, metrics = finer, figures
-    return MeshStart(mesh, cameras, metrics, True)
+    finer = fine_hull_mesh(targets.masks, cameras)
+    if finer is not None:
+        figures = _measure(finer, targets, cameras)
+        if misfit(figures) < misfit(metrics):
+            return MeshStart(finer, cameras, figures, True)
+    return MeshStart(mesh, cameras, metrics, False)
 
 
 def share_of_narrow_parts(masks: Float[Tensor, "N H W"]) -> float:

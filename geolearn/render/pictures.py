@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from geolearn.errors import InvalidInputError, unknown_name
-from geolearn.render.projection import image_size
+from geolearn.render.projection import batch_in_view, image_size
 from geolearn.structures import Cameras, Mesh, MeshBatch
 from geolearn.structures.foreign import takes_meshes
 from geolearn.typing import Float, Int, Shaped, Tensor
@@ -69,7 +69,7 @@ def render_views(
             f"{ambient}, {diffuse}, {background}"
         )
     size = image_size(cameras, size)
-    batch = MeshBatch.from_meshes([mesh]) if isinstance(mesh, Mesh) else mesh
+    batch = batch_in_view(mesh, cameras)
     filling = background if shading in ("smooth", "flat") else 0.0
     images = torch.full((len(batch), len(cameras), 3 if shading == "normals" else 1, *size), filling)
     _render(batch, cameras, SHADINGS.index(shading), images, ambient, diffuse)
@@ -80,7 +80,7 @@ def render_views(
 @takes_meshes
 def visible_faces(mesh: Mesh | MeshBatch, cameras: Cameras, size: tuple[int, int]) -> Int[Tensor, "B V H W"]:
     """The packed index of the face that every pixel centre sees, int32, -1 for none; as in `render_views`."""
-    batch = MeshBatch.from_meshes([mesh]) if isinstance(mesh, Mesh) else mesh
+    batch = batch_in_view(mesh, cameras)
     faces = torch.full((len(batch), len(cameras), 1, *size), -1, dtype=torch.int32)
     _render(batch, cameras, len(SHADINGS), faces, 0.0, 0.0)
     return faces[:, :, 0].to(batch.verts.device)

@@ -74,15 +74,9 @@ class Projected(NamedTuple):
 
 
 def project(mesh: Mesh | MeshBatch, cameras: Cameras, size: int | tuple[int, int] | None) -> Projected:
-    """All meshes in all cameras, at the cameras' size or another to which the intrinsics are scaled.
-
-    Raises:
-        InvalidInputError: another device, or cameras whose world counts from another origin than the mesh.
-    """
+    """All meshes in all cameras, at the cameras' size or another to which the intrinsics are scaled."""
     height, width = image_size(cameras, size)
-    if isinstance(mesh, Mesh) and cameras.origin is not None:
-        _check_origin(mesh, cameras.origin)
-    batch = MeshBatch.from_meshes([mesh]) if isinstance(mesh, Mesh) else mesh
+    batch = batch_in_view(mesh, cameras)
     if batch.verts.device != cameras.device:
         raise InvalidInputError(
             f"mesh, cameras: expected both on one device, got {batch.verts.device} and {cameras.device}; move one "
@@ -105,13 +99,22 @@ def project(mesh: Mesh | MeshBatch, cameras: Cameras, size: int | tuple[int, int
     )
 
 
-def _check_origin(mesh: Mesh, origin: Tensor) -> None:
-    if mesh.origin is None or not torch.equal(mesh.origin, origin):
+def batch_in_view(mesh: Mesh | MeshBatch, cameras: Cameras) -> MeshBatch:
+    """Meshes as a batch.
+
+    Raises:
+        InvalidInputError: cameras that have an origin, and a mesh that does not count from it.
+    """
+    if not isinstance(mesh, Mesh):
+        return mesh
+    origin = cameras.origin
+    if origin is not None and (mesh.origin is None or not torch.equal(mesh.origin, origin)):
         raise InvalidInputError(
             f"mesh, cameras: the cameras count from {tuple(origin.tolist())}, the mesh from "
             f"{0 if mesh.origin is None else tuple(mesh.origin.tolist())}; bring it there: replace(mesh, "
             "verts=(mesh.world_verts() - cameras.origin).float(), origin=cameras.origin)"
         )
+    return MeshBatch.from_meshes([mesh])
 
 
 def image_size(cameras: Cameras, size: int | tuple[int, int] | None) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import torch
 
 from geolearn._optional import require
 from geolearn.errors import InvalidInputError, unknown_name
-from geolearn.render.projection import NEAR, image_size
+from geolearn.render.projection import NEAR, batch_in_view, image_size
 from geolearn.render.rasterizer import MeshRasterizer
 from geolearn.render.soft import LEAST_SHARE
 from geolearn.structures import Cameras, Mesh, MeshBatch
@@ -77,7 +77,7 @@ def render_shaded(
     if not (0 < sigma < math.inf and 0 < gamma < math.inf):
         raise InvalidInputError(f"sigma, gamma: expected numbers > 0, got {sigma} and {gamma}")
     height, width = image_size(cameras, size)
-    batch = MeshBatch.from_meshes([mesh]) if isinstance(mesh, Mesh) else mesh
+    batch = batch_in_view(mesh, cameras)
     if batch.verts.device != cameras.device:
         raise InvalidInputError(f"mesh, cameras: expected one device, got {batch.verts.device} and {cameras.device}")
     if isinstance(colours, str) and colours != "normals":

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+import trimesh
 
 from geolearn.errors import InvalidInputError, UnknownNameError
 from geolearn.io import load_mesh
@@ -256,3 +257,16 @@ def test_bad_input():
     for light in ({"ambient": 0.7, "diffuse": 0.6}, {"ambient": -0.1}, {"background": 1.5}):
         with pytest.raises(InvalidInputError, match="ambient, diffuse, background"):
             render_views(quad(), camera(), **light)
+
+
+def test_cameras_far_from_0_see_meshes_that_count_from_their_origin():
+    mesh, near = Mesh.from_trimesh(trimesh.creation.icosphere(subdivisions=1, radius=0.4)), camera_rig("ring", count=3)
+    pose = near.world_to_camera.double()
+    pose[:, :3, 3] -= pose[:, :3, :3] @ torch.tensor([5e5, 4e6, 0.0], dtype=torch.float64)
+    far = Cameras(near.K, pose, near.height, near.width)
+    there = mesh.verts.double() + torch.tensor([5e5, 4e6, 0.0], dtype=torch.float64) - far.origin
+    seen = render_views(Mesh(there.float(), mesh.faces, origin=far.origin), far, shading="silhouette")
+    assert float((seen - render_views(mesh, near, shading="silhouette")).abs().mean()) < 1e-3
+    for origin in (None, far.origin + 1):
+        with pytest.raises(InvalidInputError, match=r"the cameras count from \(500.*bring it there"):
+            render_views(Mesh(there.float(), mesh.faces, origin=origin), far)
