@@ -5,6 +5,7 @@ environment.json   machine, versions, revision
 metrics.csv        one row per epoch
 curves.png         the same as a picture
 checkpoints/       last.ckpt, after every epoch
+.lock              while a process is at work
 model.safetensors  the trained weights (see geolearn.models.weights)
 result.json        validation figures, time, throughput
 """

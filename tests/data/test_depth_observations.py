@@ -101,6 +101,9 @@ def test_what_cannot_be_is_refused():
         DepthObservations(views=0)
     with pytest.raises(InvalidInputError, match=r"a range within -90..90"):
         DepthObservations(elevation_deg=(50.0, 20.0))
+    with pytest.raises(InvalidInputError, match=r"a range within -90..90"):
+        DepthObservations(elevation_deg=(0.0, 90.5))
+    DepthObservations(elevation_deg=(-90.0, 90.0))
     with pytest.raises(InvalidInputError, match=r"resolution: expected at most 32, got 40"):
         DepthObservations(40)
     with pytest.raises(InvalidInputError, match=r"pictures, which are no shapes to observe"):

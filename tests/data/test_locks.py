@@ -5,12 +5,18 @@ import sys
 import threading
 import time
 
-from geolearn.data.locks import exclusive_lock
+import pytest
+
+from geolearn.data.locks import exclusive_lock, sole_use
+from geolearn.errors import CheckpointError
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from geolearn.data.locks import exclusive_lock
+import pytest
+
+from geolearn.data.locks import exclusive_lock, sole_use
+from geolearn.errors import CheckpointError
 with exclusive_lock(Path(sys.argv[1])):
     print("inside", flush=True)
     time.sleep(600)
@@ -56,4 +62,20 @@ def test_threads_take_turns(tmp_path):
 
 def test_different_paths_do_not_wait(tmp_path):
     with exclusive_lock(tmp_path / "a.lock"), exclusive_lock(tmp_path / "b.lock"):
+        pass
+
+
+def test_a_folder_is_for_one_alone_and_goes_if_nothing_is_in_it(tmp_path):
+    folder = tmp_path / "new"
+    with sole_use(folder):
+        with pytest.raises(CheckpointError, match="another process is at work in this folder"), sole_use(folder):
+            pass
+        assert folder.is_dir()
+    assert not folder.exists()
+    with sole_use(folder):
+        (folder / "result").touch()
+    assert [path.name for path in folder.iterdir()] == ["result"]
+    with pytest.raises(ZeroDivisionError), sole_use(folder):
+        1 / 0  # noqa: B018
+    with sole_use(folder):
         pass

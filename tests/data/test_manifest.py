@@ -1,5 +1,7 @@
 """Manifests: found by name, checked when read, and hashed by what prepared data depends on."""
 
+from dataclasses import replace
+
 import pytest
 from fake_raw_data import manifest_text
 
@@ -89,3 +91,8 @@ def test_the_digest_covers_what_data_depends_on_and_no_wording(small_dataset):
     assert digest(GOOD.replace('up = "z"', 'up = "y"')) != reference
     assert digest(GOOD.replace('["bed", "chair"]', '["chair", "bed"]')) != reference
     assert digest(GOOD, "z chair\n") != reference
+    digest(GOOD)
+    manifest = load_manifest("modelnet10")
+    assert (manifest.digest, manifest.views) == (reference, 0)
+    assert replace(manifest, views=3).digest not in (reference, replace(manifest, views=4).digest)
+    assert replace(manifest, parts={"chair": ("leg",)}).digest != reference

@@ -7,6 +7,7 @@ import torch
 
 from geolearn.errors import InvalidInputError, UnknownNameError
 from geolearn.ops import occupancy_from_depth, occupancy_from_scan
+from geolearn.ops.occupancy import _in_front as in_front
 from geolearn.structures import Cameras
 
 CUBE = [[0.0, 0.0, 0.0], [4.0, 4.0, 4.0]]
@@ -194,3 +195,16 @@ def test_any_pose_of_the_camera():
 def test_images_that_do_not_fit_the_cameras_are_refused():
     with pytest.raises(InvalidInputError, match=r"depth: expected 1 images of 64 x 64 px.*got shape \(1, 32, 64\)"):
         occupancy_from_depth(torch.ones(1, 32, 64), camera((0.0, 0.0, -10.0)), 8)
+
+
+def test_every_pixel_answers_for_its_own_points():
+    """A point looked at by the last column, or the last row, is compared with the depth there and nowhere else."""
+    K = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]])
+    camera = Cameras(K[None], torch.eye(4)[None], 3, 4)  # height, width
+    depth = torch.full((3, 4), 1.0)
+    depth[2, 3] = 5.0
+    depth[0, 0] = 0.5
+    pixels = torch.tensor([[3.5, 2.5], [2.5, 2.5], [3.5, 1.5], [0.5, 0.5], [0.5, 0.5], [4.5, 2.5], [3.5, 3.5]])
+    distance = torch.tensor([3.0, 3.0, 3.0, 0.75, 0.25, 0.1, 0.1])
+    points = torch.cat([pixels * distance[:, None], distance[:, None]], dim=1)
+    assert in_front(points, depth, camera).tolist() == [True, False, False, False, True, False, False]

@@ -115,3 +115,8 @@ def test_components_are_as_far_as_a_straight_line():
     apart = (verts[:, :1] > 3) == left
     straight = np.linalg.norm(verts[:, None] - samples.points, axis=2)
     np.testing.assert_allclose(samples.distance[apart], straight[apart], rtol=1e-5)
+
+
+def test_nothing_has_no_samples():
+    nothing = surface_samples(np.zeros((0, 3)), np.zeros((0, 3), np.int64), np.zeros((0, 3)), 8)
+    assert [part.shape for part in nothing] == [(0, 3), (0, 3), (0,), (0, 0)]

@@ -104,7 +104,7 @@ def test_ply_files_without_faces_are_points(tmp_path):
     assert has_faces(tmp_path / "chair" / "a.ply")
     header = "ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float y\nproperty float z\n"
     for name in ("chair/a.ply", "chair/b.ply"):
-        (tmp_path / name).write_text(f"{header}end_header\n0 0 0\n")
+        (tmp_path / name).write_text(f"{header}end_header\n0 0 0\nelement face 4\n")  # no line of the header
     put(tmp_path, "table/c.xyz")
     kind, shapes, _ = find_shapes(tmp_path, scan_folder(tmp_path))
     assert (kind, [shape.key for shape in shapes]) == ("points", ["chair/a", "chair/b", "table/c"])

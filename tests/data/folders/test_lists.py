@@ -72,3 +72,11 @@ def test_files_that_are_not_there_are_named_together(mine):
     (mine / "list.csv").write_text("path,label,split\nfar/c.stl,a,train\nfar/x.off,a,train\nfar/y.off,b,test\n")
     with pytest.raises(DatasetError, match=r"(?s)2 of 3 files cannot be read.*x\.off.*leads nowhere.*y\.off"):
         ShapeDataset(mine / "list.csv")
+
+
+def test_a_list_of_ply_files_without_faces_is_one_of_points(mine):
+    header = "ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float y\nproperty float z\n"
+    for name in ("a", "b"):
+        (mine / f"{name}.ply").write_text(f"{header}end_header\n0 0 0\n")
+    (mine / "list.csv").write_text("path,label,split\na.ply,x,train\nb.ply,y,test\n")
+    assert lay_out_list(mine / "list.csv")[1].kind == "points"

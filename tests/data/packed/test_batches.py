@@ -32,6 +32,10 @@ def test_unshuffled_batches_are_the_split():
     assert [key for batch in batches for key in batch.keys] == list(voxels.keys)
 
 
+def test_the_seed_is_0_unless_one_is_given():
+    assert keys(Batches(split(), 4)) == keys(Batches(split(), 4, seed=0)) != keys(Batches(split(), 4, seed=1))
+
+
 def test_every_epoch_is_another_seeded_permutation():
     loader = Batches(split(), 4, seed=5)
     first, second = keys(loader), keys(loader)

@@ -157,3 +157,22 @@ def test_draws_are_seeded_and_stay_in_range():
     assert -0.2 <= float(jitter.min()) < -0.19
     assert 0.19 < float(jitter.max()) <= 0.2
     assert abs(float(jitter.mean())) < 0.01
+
+
+@pytest.mark.parametrize("axis, mirrored", [("x", [0.0, math.pi]), ("y", [math.pi, 0.0])])
+def test_poses_are_all_turns_and_then_their_mirror_images(axis, mirrored):
+    poses = VoxelAugment(rotations=2, shift=0, mirror_axis=axis).poses()
+    assert poses.angle_rad.tolist() == pytest.approx([0.0, math.pi, *mirrored])
+    assert poses.mirror.tolist() == [False, False, True, True]
+    assert not poses.shift.any()
+    assert (poses.scale == 1).all()
+    alone = VoxelAugment(rotations=2, mirror=False, shift=0).poses()
+    assert alone.angle_rad.tolist() == pytest.approx([0.0, math.pi])
+    assert alone.mirror.tolist() == [False, False]
+
+
+@pytest.mark.parametrize("changed", [{"rotations": 0}, {"jitter_rad": 0.1}, {"shift": 1}, {"scale": 0.1}])
+def test_there_is_no_list_of_poses_that_vary_freely(changed):
+    augment = VoxelAugment(**({"rotations": 2, "shift": 0} | changed))
+    with pytest.raises(InvalidInputError, match="expected turns and mirrors alone"):
+        augment.poses()
