@@ -4,7 +4,7 @@ import numba
 import numpy as np
 
 from geolearn.kernels.threads import kernel, parallel_kernel
-from geolearn.kernels.wide_boxes import DEPTH, first_child, wait_in_order
+from geolearn.kernels.wide_boxes import DEPTH, LOWEST, first_child, wait_in_order
 
 
 @kernel(error_model="numpy")
@@ -87,21 +87,19 @@ def ray_length(ox, oy, oz, dx, dy, dz, own, triangles, bounds, stack, entry):
         if node >= nodes:
             corners, place = triangles[node - nodes], 8 * (node - nodes)
             left = _may_leave_eight(corners, ox, oy, oz, dx, dy, dz, nearest)
-            k = 0
             while left:
-                if left & 1 and place + k != own:
+                k = LOWEST[left]
+                left &= left - 1
+                if place + k != own:
                     nearest = min(nearest, _leaves_through(corners, k, ox, oy, oz, dx, dy, dz))
-                left >>= 1
-                k += 1
             continue
-        boxes, child, bottom, k = bounds[node], first_child(node, nodes, leaves), waiting, 0
+        boxes, child, bottom = bounds[node], first_child(node, nodes, leaves), waiting
         met = _enters_eight(boxes, ox, oy, oz, ix, iy, iz, nearest)
         while met:
-            if met & 1:
-                wait_in_order(child + k, _enters(boxes, k, ox, oy, oz, ix, iy, iz), bottom, waiting, stack, entry)
-                waiting += 1
-            met >>= 1
-            k += 1
+            k = LOWEST[met]
+            met &= met - 1
+            wait_in_order(child + k, _enters(boxes, k, ox, oy, oz, ix, iy, iz), bottom, waiting, stack, entry)
+            waiting += 1
     return nearest
 
 

@@ -5,7 +5,7 @@ import numpy as np
 
 from geolearn.kernels.ray_casting import ray_length
 from geolearn.kernels.threads import kernel, parallel_kernel
-from geolearn.kernels.wide_boxes import DEPTH, WideBoxes, first_child, wait_in_order
+from geolearn.kernels.wide_boxes import DEPTH, LOWEST, WideBoxes, first_child, wait_in_order
 
 _ROUNDS = 32  # of shrinking a ball
 
@@ -102,28 +102,26 @@ def _shrink(points, normals, own, largest, most_alike, triangles, triangle_norma
                 if entry[waiting] >= nearest:
                     continue
                 node = stack[waiting]
-                k = 0
                 if node < nodes:
                     boxes, child, bottom = bounds[node], first_child(node, nodes, leaves), waiting
                     reached = _reaches_eight(boxes, cones[node], x, y, z, nx, ny, nz, nearest)
                     while reached:
-                        if reached & 1:
-                            away = _squared_distance(boxes, k, x, y, z)
-                            wait_in_order(child + k, away, bottom, waiting, stack, entry)
-                            waiting += 1
-                        reached >>= 1
-                        k += 1
+                        k = LOWEST[reached]
+                        reached &= reached - 1
+                        away = _squared_distance(boxes, k, x, y, z)
+                        wait_in_order(child + k, away, bottom, waiting, stack, entry)
+                        waiting += 1
                     continue
                 corners, facing, place = triangles[node - nodes], triangle_normals[node - nodes], 8 * (node - nodes)
                 faced = _faces_eight(corners, facing, x, y, z, nx, ny, nz, nearest, most_alike)
                 while faced:
-                    if faced & 1 and place + k != own[i]:
+                    k = LOWEST[faced]
+                    faced &= faced - 1
+                    if place + k != own[i]:
                         tx, ty, tz = _nearest_on_triangle(corners, k, x, y, z)
                         squared = (tx - x) ** 2 + (ty - y) ** 2 + (tz - z) ** 2
                         if squared < nearest:
                             nearest, qx, qy, qz = squared, tx, ty, tz
-                    faced >>= 1
-                    k += 1
             along = nx * (px - qx) + ny * (py - qy) + nz * (pz - qz)
             if along <= 0.0:
                 break

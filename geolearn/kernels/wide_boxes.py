@@ -11,6 +11,7 @@ import numpy as np
 
 from geolearn.kernels.threads import kernel
 
+LOWEST = np.array([0] + [(n & -n).bit_length() - 1 for n in range(1, 256)], np.uint8)  # of the bits of a byte
 DEPTH = 128  # of the stack; at most seven children of a node on each level wait
 
 

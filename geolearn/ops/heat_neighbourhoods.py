@@ -26,7 +26,8 @@ class HeatNeighbourhoods:
 
     The weights of a face of a plane have the mean squared distance 4 t. A disc of radius r has r^2 / 2, so the
     neighbourhood of radius r is that of t = r^2 / 8. The cost does not grow with r: N faces make a sparse matrix, which
-    is factored once per radius, with some 20 N numbers in the factor at most sizes.
+    is factored once per radius, with some 20 N numbers in the factor at most sizes; the order of elimination, which
+    hangs on the neighbours alone, is found once for all radii.
 
     Args:
         areas: of the faces, >= 0.
@@ -54,25 +55,45 @@ class HeatNeighbourhoods:
         values = np.concatenate([-flow, -flow, flow, flow])
         places = np.concatenate([one, other, one, other]), np.concatenate([other, one, one, other])
         self._laplacian = sparse.coo_array((values, places), shape=(count, count)).tocsc()
+        self._order: Any = None  # of elimination; mass and Laplacian are in it once it is there
         self._factors: dict[float, Any] = {}  # of SciPy's SuperLU
 
     def average(self, values: Float[Array, "F C"], radius: float) -> Float[Array, "F C"]:
         """The mean of values per area around every face, within about `radius` > 0."""
-        return self.per_area(self._mass[:, None] * values, radius)
+        self._find_order()
+        return self._spread(self._mass[:, None] * values[self._order], radius)
 
     def per_area(self, amounts: Float[Array, "F C"], radius: float) -> Float[Array, "F C"]:
         """Amounts, of each face as a whole, per area around every face, within about `radius` > 0."""
-        from scipy import sparse
-        from scipy.sparse.linalg import splu
+        self._find_order()
+        return self._spread(amounts[self._order], radius)
 
+    def _find_order(self) -> None:
+        if self._order is None:
+            if len(self._mass) == 0:
+                self._order = np.zeros(0, np.int64)
+                return
+            self._order = np.argsort(_factor(self._mass, self._laplacian, "MMD_AT_PLUS_A").perm_c)
+            self._mass = self._mass[self._order]
+            self._laplacian = self._laplacian[self._order][:, self._order].tocsc()
+
+    def _spread(self, amounts: Array, radius: float) -> Array:
+        """From amounts in the order of elimination to heat in that of the faces."""
+        heat = np.empty(amounts.shape)
         if len(self._mass) == 0:
-            return np.zeros(amounts.shape)
+            return heat
         if radius not in self._factors:
-            matrix = sparse.diags_array(self._mass) + radius**2 / 8 / STEPS * self._laplacian
-            self._factors[radius] = splu(
-                matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-            )
-        heat = self._factors[radius].solve(np.ascontiguousarray(amounts, np.float64))
+            self._factors[radius] = _factor(self._mass, radius**2 / 8 / STEPS * self._laplacian, "NATURAL")
+        flowed = self._factors[radius].solve(np.ascontiguousarray(amounts, np.float64))
         for _ in range(STEPS - 1):
-            heat = self._factors[radius].solve(self._mass[:, None] * heat)
+            flowed = self._factors[radius].solve(self._mass[:, None] * flowed)
+        heat[self._order] = flowed
         return heat
+
+
+def _factor(mass: Array, flow: Any, order: str) -> Any:
+    from scipy import sparse
+    from scipy.sparse.linalg import splu
+
+    matrix = (sparse.diags_array(mass) + flow).tocsc()
+    return splu(matrix, permc_spec=order, diag_pivot_thresh=0.0, options={"SymmetricMode": True})

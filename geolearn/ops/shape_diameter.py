@@ -45,10 +45,16 @@ def shape_diameter_features(mesh: Mesh | FeatureSurface) -> Float[Tensor, "F 72"
     >>> round(float(diameter.mean()), 2)
     0.56
     """
+    from geolearn.kernels.length_statistics import cone_statistics  # late: Numba takes a while to import
+
     surface = as_feature_surface(mesh)
-    lengths = cast_from(surface, surface.centres, cone_directions(), on_surface=True).astype(np.float64)
-    counts = [int((cone > _TILT_RAD).sum()) for cone in CONES_RAD]
-    cones = [_cone_values(surface, lengths[:, :count], 1 / _TILT_RAD[:count]) for count in counts]
+    lengths = cast_from(surface, surface.centres, cone_directions(), on_surface=True)
+    counts = np.array([(cone > _TILT_RAD).sum() for cone in CONES_RAD])
+    found = cone_statistics(lengths, 1 / _TILT_RAD, counts, LONGEST)
+    cones = []
+    for sizes, deviation, leaving in zip(*np.split(found.transpose(1, 0, 2), [5, 6], 2), strict=True):
+        others = [deviation / np.maximum(deviation + sizes[:, 1:2], 1e-9), leaving, log_lengths(deviation)]
+        cones += [length_forms(surface, sizes), *others]
     return surface.per_face(np.concatenate(cones, 1))
 
 
@@ -57,19 +63,3 @@ def cone_directions() -> Float[Array, "R 3"]:
     turn = GOLDEN_ANGLE_RAD * np.arange(RAYS)
     across = np.sin(_TILT_RAD)
     return np.stack([across * np.cos(turn), across * np.sin(turn), np.cos(_TILT_RAD)], 1)
-
-
-def shape_diameters(lengths: Float[Array, "M R"], weights: Float[Array, " R"]) -> Float[Array, " M"]:
-    """Weighted mean of the lengths within one standard deviation of the median of each row."""
-    median, deviation = np.median(lengths, 1, keepdims=True), lengths.std(1, keepdims=True)
-    near = weights * (np.abs(lengths - median) <= deviation * (1 + 1e-9) + 1e-12)
-    return (near * lengths).sum(1) / near.sum(1)
-
-
-def _cone_values(surface: FeatureSurface, lengths: Array, weights: Array) -> Array:
-    leaves = np.isfinite(lengths)
-    lengths = np.where(leaves, np.minimum(lengths, LONGEST), LONGEST)
-    mean, deviation = lengths.mean(1), lengths.std(1)
-    sizes = [shape_diameters(lengths, weights), mean, np.median(lengths, 1), lengths.min(1), lengths.max(1)]
-    others = [deviation / np.maximum(deviation + mean, 1e-9), leaves.mean(1), log_lengths(deviation)]
-    return np.concatenate([length_forms(surface, np.stack(sizes, 1)), np.stack(others, 1)], 1)
