@@ -20,7 +20,7 @@ from geolearn.fitting.pace import standstill
 from geolearn.fitting.picture_samples import is_in_picture
 from geolearn.fitting.result import FitResult, Step
 from geolearn.fitting.schedule import Phase, coarse_to_fine
-from geolearn.fitting.targets import Targets, targets_from
+from geolearn.fitting.targets import ImageKind, Targets, targets_from
 from geolearn.structures import Mesh, Views
 from geolearn.typing import PathLike
 
@@ -28,7 +28,7 @@ from geolearn.typing import PathLike
 def fit_mesh(
     views: Views,
     *,
-    images: str = "auto",
+    images: ImageKind = "auto",
     start: Mesh | None = None,
     schedule: Sequence[Phase] | None = None,
     views_per_step: int = 8,
