@@ -150,6 +150,11 @@ class ViewClassification(Classification[ViewRecipe]):
     def features(self, net: nn.Module, x: Tensor) -> Float[Tensor, "B D"]:
         return cast(MVCNN, net).features(x, start=self.recipe.freeze)
 
+    def describe(self, net: nn.Module, shapes: Sequence[Any]) -> Float[Tensor, "N D"]:
+        """From the pictures themselves: activations of a whole collection would fill the cache."""
+        unfrozen = ViewClassification(replace(self.recipe, freeze=None), self.model)
+        return Classification.describe(unfrozen, net, shapes)
+
     def votes(
         self, net: nn.Module, split: PackedViews, chosen: Int[Tensor, " K"] | None = None
     ) -> tuple[list[Vote], str]:
