@@ -47,9 +47,9 @@ from geolearn.errors import GeolearnError
 from geolearn.io import load_mesh
 from geolearn.io.images import png_bytes
 from geolearn.models.deformed_meshes import PREVENTIONS, voxelize_shape
-from geolearn.models.familiarity import turn_matrix
 from geolearn.ops import damp_flow, deform_by_lattice, integrate_flow, measure_foldover
 from geolearn.ops.isosurface import smooth_surface
+from geolearn.ops.quarter_turns import turn_matrix
 from geolearn.progress import track
 from geolearn.render.sheets import contact_sheet
 from geolearn.reports.environment import describe_environment

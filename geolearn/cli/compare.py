@@ -16,12 +16,15 @@ class Compare:
     For example:
         geolearn compare runs/voxnet-0 runs/voxnet-1
         geolearn compare runs/* -o comparison.csv
+        geolearn compare runs/voxnet-0 runs/voxnet-1 --report comparison/
     """
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
     """Run folders, at least two."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """Also write the table to this file: .csv, .tex (LaTeX) or .md."""
+    report: Path | None = None
+    """Write a page with the table and the curves of the runs into this folder."""
 
     def run(self) -> int:
         from geolearn.errors import InvalidInputError
@@ -32,11 +35,13 @@ class Compare:
             )
         from geolearn.reports.page import markdown_table
         from geolearn.reports.tables import write_table
-        from geolearn.training.comparison import compare_runs
+        from geolearn.training.comparison import compare_runs, write_comparison
 
         rows = compare_runs(self.runs)
         print(markdown_table(rows), end="")
         if self.output:
             write_table(rows, self.output)
             say(f"written: {self.output}")
+        if self.report:
+            say(f"report: {write_comparison(self.runs, self.report)}")
         return 0

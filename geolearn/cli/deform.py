@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from geolearn.typing import Tensor
 
 FRONTS = ("-y", "+y", "-x", "+x")
-# which direction of the file points up, and which then comes to the front, if that is -y
-UPRIGHT = {
-    "x": ("+x", "-y"), "-x": ("-x", "-y"), "y": ("+y", "+z"), "-y": ("-y", "+z"), "z": ("+z", "-y"), "-z": ("-z", "-y"),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -124,11 +120,12 @@ class Deform:
         """The mesh as it is in the file; upright, facing -Y; and the rotation from one to the other."""
         from geolearn.io import load_mesh
         from geolearn.io.upright import customary_up
+        from geolearn.ops.quarter_turns import upright_matrix
 
         path = self.mesh or Path()
         loaded = load_mesh(path, attributes=False)
         up = self.up if self.up != "auto" else customary_up(path)
-        turn = _turn(up, self.front)
+        turn = upright_matrix(up, self.front)
         return loaded, replace(loaded, verts=loaded.verts @ turn.T), turn
 
     def _deform(
@@ -177,21 +174,14 @@ class Deform:
         return 0
 
 
-def _turn(up: str, front: str) -> "Tensor":
-    """The rotation of the file's mesh that stands it upright, facing -Y."""
-    from geolearn.models.familiarity import turn_matrix
-
-    return turn_matrix("+z", front) @ turn_matrix(*UPRIGHT[up])
-
-
 def _better_flags(look: "Look", turn: "Tensor") -> list[str]:
     """The flags by which the mesh would stand as it should."""
-    from geolearn.models.familiarity import turn_matrix
+    from geolearn.ops.quarter_turns import UPRIGHT, turn_matrix, upright_matrix
 
     if look.turned is None:
         return []
     wanted = turn_matrix(look.turned.up, look.turned.front) @ turn
-    pairs = [(up, front) for up in UPRIGHT for front in FRONTS if bool((_turn(up, front) == wanted).all())]
+    pairs = [(up, front) for up in UPRIGHT for front in FRONTS if bool((upright_matrix(up, front) == wanted).all())]
     return [f"if that is right, pass --up {up} --front {front}" for up, front in pairs]
 
 

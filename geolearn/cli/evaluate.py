@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -27,7 +27,7 @@ class Evaluate:
     data: str
     """Name of the dataset, or the path of your own, as for `geolearn train`."""
     folder: FolderFlags = FolderFlags()  # noqa: RUF009 (frozen)
-    split: str = "test"
+    split: Literal["test", "val", "train", "trainval"] = "test"
     """test, val, train or trainval (both); val and train as they were divided when the weights were trained."""
     protocol: str | None = None
     """Which of the dataset's protocols; default: that of the training."""

@@ -49,6 +49,16 @@ def _more_datasets() -> bool:
     return bool(os.environ.get("GEOLEARN_DATASETS")) or bool(plugins.plugin_folders())
 
 
+def check_dataset(name: str) -> None:
+    """Refuse what is not the name of a dataset.
+
+    Raises:
+        UnknownNameError: suggests the nearest.
+    """
+    if not _more_datasets() and name not in known_names.dataset_names():
+        raise unknown_name("dataset", name, known_names.dataset_names())
+
+
 def check_benchmark(name: str) -> None:
     """Refuse what is neither the name of a benchmark nor the path of one's own shapes.
 

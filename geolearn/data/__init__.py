@@ -7,6 +7,7 @@ from geolearn.data.catalog import describe_dataset, list_datasets
 from geolearn.data.collection import Collection, NamedCollection, ShapeCollection
 from geolearn.data.dataset import ShapeDataset
 from geolearn.data.depth_observations import DepthObservations, Observed, PackedObservations
+from geolearn.data.download import download_dataset
 from geolearn.data.face_features import FaceFeatures
 from geolearn.data.folders.reading import Reading
 from geolearn.data.labelled_folder import LabelledFolder, open_collection
@@ -72,6 +73,7 @@ __all__ = [
     "collate",
     "dataset_names",
     "describe_dataset",
+    "download_dataset",
     "list_datasets",
     "load_manifest",
     "make_loader",

@@ -83,5 +83,5 @@ def _state(manifest: Manifest, root: PathLike | None) -> str:
         return f"a folder: {manifest.folder / manifest.data}"
     if is_prepared(prepared_folder(manifest.name, root), manifest):
         return "prepared"
-    found = find_raw(manifest)
+    found = find_raw(manifest, root)
     return f"raw file found: {found}" if found else "raw file missing"

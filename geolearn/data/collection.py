@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from geolearn.data.dataset import ShapeDataset
 from geolearn.data.folders.folder import find_folder, left_out
@@ -12,6 +12,7 @@ from geolearn.data.manifest import load_manifest
 from geolearn.data.packed import Packed
 from geolearn.data.representations import Representation
 from geolearn.data.sample import join_targets
+from geolearn.data.splits import Split
 from geolearn.data.store import Store
 from geolearn.errors import InvalidInputError
 
@@ -76,7 +77,7 @@ class NamedCollection(Collection):
     def dataset(self, split: str, **options: Any) -> ShapeDataset:
         """The split shape by shape."""
         options = {"protocol": self.protocol, "validation": self.validation, "reading": self.reading, **options}
-        return ShapeDataset(self.name, split, **options)
+        return ShapeDataset(self.name, cast(Split, split), **options)
 
     def facts(self, split: str) -> dict[str, Any]:
         return self.dataset(split).facts

@@ -31,7 +31,7 @@ from geolearn.data.prepared.sources import (
 )
 from geolearn.data.representations import Representation
 from geolearn.data.sample import Sample, join_targets
-from geolearn.data.splits import select
+from geolearn.data.splits import Split, select
 from geolearn.data.store import Store
 from geolearn.data.workers import Workers
 from geolearn.errors import InvalidInputError
@@ -73,7 +73,7 @@ class ShapeDataset(Dataset[Sample]):
     def __init__(
         self,
         name: PathLike,
-        split: str = "train",
+        split: Split = "train",
         *,
         representation: Callable[[Any], Any] | None = None,
         target: Callable[[Any], Any] | None = None,

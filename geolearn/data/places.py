@@ -23,17 +23,18 @@ def cache_folder(name: str, root: PathLike | None = None) -> Path:
     return data_home(root) / "cache" / name
 
 
-def raw_folders() -> list[Path]:
-    """Where raw data is looked for: `$GEOLEARN_RAW`, `./data`, and `../shared/data` beside a checkout."""
+def raw_folders(root: PathLike | None = None) -> list[Path]:
+    """Where raw data is looked for: `$GEOLEARN_RAW`, `./data`, `raw` in the data home, and `../shared/data` beside a
+    checkout."""
     named = [Path(part) for part in os.environ.get("GEOLEARN_RAW", "").split(os.pathsep) if part]
     datasets = datasets_folder()
     beside = [datasets.parent.parent / "shared" / "data"] if datasets.name == "datasets" else []  # else: installed
-    return [*named, Path("data"), *beside]
+    return [*named, Path("data"), data_home(root) / "raw", *beside]
 
 
-def find_raw(manifest: Manifest) -> Path | None:
+def find_raw(manifest: Manifest, root: PathLike | None = None) -> Path | None:
     """The first archive of the manifest in `raw_folders()`, or one folder below them."""
-    for folder in raw_folders():
+    for folder in raw_folders(root):
         if folder.is_dir():
             below = sorted(path for path in folder.iterdir() if path.is_dir())
             for place in (folder, *below):
@@ -43,13 +44,19 @@ def find_raw(manifest: Manifest) -> Path | None:
     return None
 
 
-def how_to_get(manifest: Manifest) -> str:
-    """A sentence for people who have no raw data: which file, from where, to where, and the command."""
+def how_to_get(manifest: Manifest, *, by_hand: bool = False) -> str:
+    """A sentence for people who have no raw data: which file, from where, to where, and the commands.
+
+    Args:
+        by_hand: without the command that downloads it.
+    """
+    loads = not by_hand and any(archive.url for archive in manifest.archives)
+    command = f"run: geolearn data download {manifest.name}, or " if loads else ""
     choices = " or ".join(
         f"{archive.filename} from {archive.url}" if archive.url else archive.filename for archive in manifest.archives
     )
     folders = ", ".join(str(folder) for folder in raw_folders())
     return (
-        f"get {choices} (see {manifest.folder / 'README.md'}), then either put it in one of: {folders}; "
+        f"{command}get {choices} (see {manifest.folder / 'README.md'}), then either put it in one of: {folders}; "
         f"or run: geolearn data prepare {manifest.name} --from PATH"
     )

@@ -33,7 +33,7 @@ def prepare_dataset(
 
     Args:
         source: the raw archive, a folder that contains it, or the folder it unpacks to; by default looked for in
-            `$GEOLEARN_RAW`, `./data` and `../shared/data` beside a checkout.
+            `$GEOLEARN_RAW`, `./data`, `raw` in the data home, and `../shared/data` beside a checkout.
         root: the data home; by default `$GEOLEARN_HOME` or `~/.cache/geolearn`. The result is `datasets/<name>` in it.
         jobs, backend, progress: see `Workers`.
 
@@ -55,7 +55,7 @@ def prepare_dataset(
     target = prepared_folder(name, root)
     if is_prepared(target, manifest):
         return target
-    found = Path(source) if source is not None else find_raw(manifest)
+    found = Path(source) if source is not None else find_raw(manifest, root)
     if found is None:
         raise DatasetError(f"{name} is not prepared at {target} and its raw data was not found; {how_to_get(manifest)}")
     if not found.exists():

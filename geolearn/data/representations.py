@@ -24,8 +24,8 @@ from geolearn.errors import InvalidInputError, unknown_name
 from geolearn.ops.isosurface import smooth_surface
 from geolearn.ops.occupancy import occupancy_from_scan
 from geolearn.render import camera_rig, render_views
-from geolearn.render.pictures import SHADINGS
-from geolearn.render.rigs import FITS, frame_mesh
+from geolearn.render.pictures import SHADINGS, Shading
+from geolearn.render.rigs import FITS, Fit, Rig, frame_mesh
 from geolearn.structures import Cameras, Mesh, PointCloud, VoxelGrid
 from geolearn.typing import Float, Shaped, Tensor
 
@@ -189,9 +189,9 @@ class RenderViews(Representation):
     torch.Size([3, 1, 16, 16])
     """
 
-    rig: str = "mvcnn12"
+    rig: Rig = "mvcnn12"
     size: int = 224
-    shading: str = "smooth"
+    shading: Shading = "smooth"
     count: int | None = None
     elevation_rad: float | None = None
     fov_rad: float = math.radians(40)
@@ -199,7 +199,7 @@ class RenderViews(Representation):
     ambient: float = 0.3
     diffuse: float = 0.6
     background: float = 0.0
-    fit: Literal["cube", "sphere", "none"] = "cube"
+    fit: Fit = "cube"
     antialias: int = 1
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -9,7 +10,8 @@ from geolearn.data.manifest import Manifest, Protocol
 from geolearn.data.prepared.index import Entry
 from geolearn.errors import DatasetError, InvalidInputError
 
-SPLITS = ("train", "val", "test", "trainval")
+Split = Literal["train", "val", "test", "trainval"]
+SPLITS: tuple[Split, ...] = get_args(Split)
 
 
 def select(

@@ -19,7 +19,7 @@ from geolearn.fitting.own_frame import own_frame
 from geolearn.fitting.pace import standstill
 from geolearn.fitting.result import FitResult, Step
 from geolearn.fitting.schedule import Phase, coarse_to_fine, fine_only
-from geolearn.fitting.targets import Targets, targets_from
+from geolearn.fitting.targets import ImageKind, Targets, targets_from
 from geolearn.fitting.verdict import judge_fit, measure_agreement
 from geolearn.structures import Cameras, Mesh, Views
 from geolearn.typing import PathLike
@@ -28,7 +28,7 @@ from geolearn.typing import PathLike
 def fit_mesh(
     views: Views,
     *,
-    images: str = "auto",
+    images: ImageKind = "auto",
     start: Mesh | None = None,
     schedule: Sequence[Phase] | None = None,
     views_per_step: int = 8,

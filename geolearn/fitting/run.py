@@ -13,7 +13,7 @@ from geolearn.errors import InvalidInputError
 from geolearn.fitting import FitResult, Step, coarse_to_fine, fit_latent, fit_mesh, silhouette_iou, soundness
 from geolearn.fitting.decoded_shapes import decode_shapes, size_of_codes
 from geolearn.fitting.report import write_fit
-from geolearn.fitting.targets import masks_of
+from geolearn.fitting.targets import ImageKind, masks_of
 from geolearn.models import find_weights, load_model
 from geolearn.ops.isosurface import voxel_surface
 from geolearn.structures import Mesh, MeshBatch, Views
@@ -34,7 +34,7 @@ class FitSettings:
             `images`, `picture_weight` and `refine_cameras` are not for it.
     """
 
-    images: str = "auto"
+    images: ImageKind = "auto"
     views_per_step: int = 8
     picture_weight: float = 1.0
     seed: int = 0

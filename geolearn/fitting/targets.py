@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import torch
 
@@ -10,7 +11,8 @@ from geolearn.fitting.doubts import RIGHT, check_masks, find_normal_frame
 from geolearn.structures import Cameras, Views
 from geolearn.typing import Bool, Float, Tensor
 
-IMAGE_KINDS = ("auto", "none", "normals", "shading")
+ImageKind = Literal["auto", "none", "normals", "shading"]
+IMAGE_KINDS: tuple[ImageKind, ...] = get_args(ImageKind)
 FULL = 0.99  # opacity from which a pixel shows the object alone
 BACKGROUND_SPREAD = 0.04  # of a border that counts as one colour; and twice it tells the object from it
 
@@ -46,7 +48,7 @@ class Targets:
         return Targets(self.masks[index], pictures, self.kind, self.cameras[index])
 
 
-def targets_from(views: Views, images: str) -> Targets:
+def targets_from(views: Views, images: ImageKind) -> Targets:
     """What the views offer.
 
     Raises:

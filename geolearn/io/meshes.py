@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -43,11 +44,12 @@ _WRITERS: dict[str, Callable[[Contents], bytes]] = {
     "gltf": write_gltf,
 }
 _ASCII_WRITERS = {**_WRITERS, "ply": write_ascii_ply, "stl": write_ascii_stl}
+MeshFormat = Literal["off", "obj", "ply", "stl", "glb", "gltf"]
 MESH_FORMATS = tuple(_WRITERS)
 _COLOURED = ("ply", "obj", "off", "glb", "gltf")
 
 
-def load_mesh(path: PathLike, *, file_format: str | None = None, attributes: bool = True) -> Mesh:
+def load_mesh(path: PathLike, *, file_format: MeshFormat | None = None, attributes: bool = True) -> Mesh:
     """Read a triangle mesh: OFF, OBJ, PLY (ascii, binary), STL (ascii, binary), GLB, glTF.
 
     Polygons become triangles, concave ones and those with holes included; all objects of a file become one mesh, the
@@ -84,10 +86,10 @@ def load_mesh(path: PathLike, *, file_format: str | None = None, attributes: boo
     path = Path(path)
     data = read_regular(path)
     source = printable(path)
-    file_format = _known_format(path, file_format, data)
-    if file_format != "stl":  # a binary STL file may begin with anything
+    known = _known_format(path, file_format, data)
+    if known != "stl":  # a binary STL file may begin with anything
         data = to_utf8(data)
-    surface = _READERS[file_format](data, source, path.absolute().parent, attributes)
+    surface = _READERS[known](data, source, path.absolute().parent, attributes)
     return to_mesh(surface if attributes else surface._replace(looks=None), source, path.stem)
 
 

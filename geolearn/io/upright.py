@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from geolearn.io.meshes import save_mesh
+from geolearn.ops.quarter_turns import upright_matrix
 from geolearn.structures import Mesh
 from geolearn.structures.foreign import takes_mesh
 from geolearn.typing import Float, PathLike, Tensor
@@ -34,7 +35,7 @@ def stand_up(mesh: Mesh, up: str) -> Mesh:
     >>> stand_up(pole, "y").bounds[1].tolist()
     [1.0, 0.0, 5.0]
     """
-    return turned(mesh, upright_turn(torch.eye(3)["xyz".index(up)], "z"))
+    return turned(mesh, upright_matrix(up))
 
 
 @takes_mesh

@@ -21,6 +21,8 @@ So the flow is exactly linear in the amounts and additive over attributes, as th
 every intention.
 """
 
+from typing import Literal, get_args
+
 import torch
 from torch import nn
 
@@ -31,7 +33,8 @@ from geolearn.nn.unet import VoxelUNet
 from geolearn.nn.voxel import DepthToSpace3d, SpaceToDepth3d
 from geolearn.typing import Float, Int, Shaped, Tensor
 
-MIXINGS = ("linear", "middle")
+Mixing = Literal["linear", "middle"]
+MIXINGS: tuple[Mixing, ...] = get_args(Mixing)
 WIDTHS, TRACK = (24, 48, 96), 64
 SURE = 4.0  # log-odds of a cell that is given
 FOLD = 2  # cells a side that become channels: an eighth of the positions to convolve at
@@ -77,7 +80,7 @@ class DeformationFlowNet(PretrainedModel):
         resolution: int = 32,
         skip: bool = True,
         *,
-        mixing: str = "linear",
+        mixing: Mixing = "linear",
         widths: tuple[int, ...] = WIDTHS,
         track_size: int = TRACK,
         kinds: int = 0,

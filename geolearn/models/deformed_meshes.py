@@ -1,6 +1,7 @@
 """Meshes deformed by a network: voxelize, ask for the flow, move the vertices; foldover measured or prevented."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 
@@ -8,10 +9,12 @@ from geolearn.errors import InvalidInputError, unknown_name
 from geolearn.models.deformationflownet import DeformationFlowNet
 from geolearn.ops import damp_flow, deform_by_lattice, integrate_flow, measure_foldover, voxelize
 from geolearn.ops.foldover import Foldover
+from geolearn.ops.lattice import Mode
 from geolearn.structures import Mesh, VoxelGrid
 from geolearn.typing import Float, Tensor
 
-PREVENTIONS = ("none", "damp", "integrate")
+Prevention = Literal["none", "damp", "integrate"]
+PREVENTIONS: tuple[Prevention, ...] = get_args(Prevention)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +47,8 @@ def deform_mesh(
     mesh: Mesh,
     intention: Float[Tensor, " K"],
     *,
-    prevent: str = "none",
-    mode: str = "linear",
+    prevent: Prevention = "none",
+    mode: Mode = "linear",
 ) -> DeformedMesh:
     """Change the attributes of a mesh; its faces stay as they are.
 
@@ -90,7 +93,7 @@ def deform_mesh(
 
 
 def attribute_motions(
-    net: DeformationFlowNet, mesh: Mesh, which: list[int], *, mode: str = "linear"
+    net: DeformationFlowNet, mesh: Mesh, which: list[int], *, mode: Mode = "linear"
 ) -> Float[Tensor, "M V 3"]:
     """How every vertex moves for an amount of 1 of some attributes; for other amounts it moves in proportion.
 

@@ -9,6 +9,7 @@ import torch
 
 from geolearn.errors import InvalidInputError
 from geolearn.models.deformationflownet import DeformationFlowNet
+from geolearn.ops.quarter_turns import DIRECTIONS, turn_grid, turn_matrix
 from geolearn.typing import Float, Tensor
 
 LEAST_SPREAD = 0.05  # of a number of the code, as a share of its mean spread over all numbers
@@ -95,41 +96,10 @@ def orientations(
     """
     if kind not in familiarity.kinds:
         raise InvalidInputError(f"kind: expected one of {', '.join(familiarity.kinds)}, got {kind!r}")
-    turns = [(up, front) for up, front in itertools.product(_DIRECTIONS, repeat=2) if up[1] != front[1]]
-    turned = torch.stack([_turn(grid, up, front) for up, front in turns])[:, None]
+    turns = [(up, front) for up, front in itertools.product(DIRECTIONS, repeat=2) if up[1] != front[1]]
+    turned = torch.stack([turn_grid(grid, turn_matrix(up, front)) for up, front in turns])[:, None]
     with torch.inference_mode():
         codes = net.code(turned.to(net.motion))
     distances = familiarity.distances(codes)[:, familiarity.kinds.index(kind)].tolist()
     found = [Orientation(up, front, distance) for (up, front), distance in zip(turns, distances, strict=True)]
     return sorted(found, key=lambda one: one.distance)
-
-
-_DIRECTIONS = ("+x", "-x", "+y", "-y", "+z", "-z")
-
-
-def _turn(grid: Tensor, up: str, front: str) -> Tensor:
-    """The grid turned so that the direction `up` becomes +z and `front` becomes -y."""
-    matrix = turn_matrix(up, front)
-    axes = [int(matrix[axis].abs().argmax()) for axis in range(3)]  # new axis -> the old one along it
-    turned = grid.permute(axes)
-    return turned.flip([axis for axis in range(3) if matrix[axis, axes[axis]] < 0])
-
-
-def turn_matrix(up: str, front: str) -> Float[Tensor, "3 3"]:
-    """The rotation that takes the direction `up` to +z and `front` to -y.
-
-    Raises:
-        InvalidInputError: not two directions on different axes.
-    """
-    if up not in _DIRECTIONS or front not in _DIRECTIONS or up[1] == front[1]:
-        raise InvalidInputError(
-            f"up, front: expected two of {', '.join(_DIRECTIONS)} on different axes, got {up!r} and {front!r}"
-        )
-    z, y = _vector(up), -_vector(front)
-    return torch.stack([torch.linalg.cross(y, z), y, z])
-
-
-def _vector(direction: str) -> Float[Tensor, " 3"]:
-    vector = torch.zeros(3)
-    vector["xyz".index(direction[1])] = 1.0 if direction[0] == "+" else -1.0
-    return vector

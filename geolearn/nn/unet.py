@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import nn
@@ -11,8 +11,10 @@ from torch.nn import functional as F
 from geolearn.errors import InvalidInputError, unknown_name
 from geolearn.typing import Float, Tensor
 
-NORMS = ("batch", "instance", "none")
-PADDINGS = ("zeros", "replicate")
+Norm = Literal["batch", "instance", "none"]
+NORMS: tuple[Norm, ...] = get_args(Norm)
+Padding = Literal["zeros", "replicate"]
+PADDINGS: tuple[Padding, ...] = get_args(Padding)
 
 
 class _UNet(nn.Module):
@@ -33,8 +35,8 @@ class _UNet(nn.Module):
         skip: bool = True,
         condition_size: int = 0,
         track_size: int = 0,
-        norm: str = "batch",
-        padding: str = "zeros",
+        norm: Norm = "batch",
+        padding: Padding = "zeros",
     ):
         super().__init__()
         _check_sizes(in_channels, out_channels, widths, layers_per_level, condition_size, track_size)
@@ -73,7 +75,7 @@ class _UNet(nn.Module):
         last.renew = None  # no layer comes after it
         self.to(memory_format=self._memory_format)  # type: ignore[call-overload]
 
-    def _layer(self, before: int, after: int, stride: int, norm: str, padding: str) -> "_Layer":
+    def _layer(self, before: int, after: int, stride: int, norm: Norm, padding: Padding) -> "_Layer":
         convolution = self._convolutions(before, after, 3, stride, padding=1, bias=norm == "none", padding_mode=padding)  # type: ignore[arg-type]
         normalise = {
             "batch": lambda: self._batch_norm(after),

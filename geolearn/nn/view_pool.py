@@ -1,5 +1,7 @@
 """Layers over the views of a shape."""
 
+from typing import Literal, get_args
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -7,7 +9,8 @@ from torch.nn import functional as F
 from geolearn.errors import InvalidInputError, unknown_name
 from geolearn.typing import Bool, Float, Shaped, Tensor
 
-POOLINGS = ("max", "mean", "attention")
+Pooling = Literal["max", "mean", "attention"]
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 
 
 class ViewPool(nn.Module):
@@ -34,7 +37,7 @@ class ViewPool(nn.Module):
     ([[3.0, 5.0]], [[2.0, 3.5]])
     """
 
-    def __init__(self, pooling: str = "max", channels: int | None = None):
+    def __init__(self, pooling: Pooling = "max", channels: int | None = None):
         super().__init__()
         if pooling not in POOLINGS:
             raise unknown_name("pooling", pooling, POOLINGS)

@@ -1,12 +1,15 @@
 """Masks of photographs before a dark or a bright background."""
 
+from typing import Literal, get_args
+
 import numpy as np
 import torch
 
 from geolearn.errors import InvalidInputError, unknown_name
 from geolearn.typing import Array, Float, Tensor
 
-BACKGROUNDS = ("dark", "bright")
+Background = Literal["dark", "bright"]
+BACKGROUNDS: tuple[Background, ...] = get_args(Background)
 _RIM = 4  # pixels at each side of a picture that are taken for background
 _MOSTLY = 0.95  # of them; the object may lie over the rest
 _MARGIN, _LEAST, _MOST = (
@@ -17,7 +20,9 @@ _MARGIN, _LEAST, _MOST = (
 _SPECK = 0.01  # of the object's area: smaller islands go, smaller holes are filled
 
 
-def cut_from_background(images: Float[Tensor, "N C H W"], background: str) -> tuple[Float[Tensor, "N H W"], float]:
+def cut_from_background(
+    images: Float[Tensor, "N C H W"], background: Background
+) -> tuple[Float[Tensor, "N H W"], float]:
     """Masks of what is brighter than a dark background, or darker than a bright one.
 
     The threshold is twice the level that 95 % of the pixels at the rims of all pictures keep below: a pixel counts as

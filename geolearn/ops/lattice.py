@@ -1,6 +1,6 @@
 """Free-form deformation: a flow on a voxel grid moves meshes, point sets and depth scans."""
 
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 import torch
@@ -10,12 +10,13 @@ from geolearn.errors import InvalidInputError, unknown_name
 from geolearn.structures import Mesh, VoxelGrid
 from geolearn.typing import Float, Tensor
 
-MODES = ("linear", "cubic")
+Mode = Literal["linear", "cubic"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 Points = TypeVar("Points", Mesh, Tensor)
 
 
 def deform_by_lattice(
-    points: Points, flow: Float[Tensor, "3 R R R"], grid: VoxelGrid, *, mode: str = "linear"
+    points: Points, flow: Float[Tensor, "3 R R R"], grid: VoxelGrid, *, mode: Mode = "linear"
 ) -> Points:
     """Move every point by the flow where it lies: p + u(p), with u interpolated between the centres of the cells.
 

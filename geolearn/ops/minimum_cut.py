@@ -1,6 +1,7 @@
 """The minimum cut of a graph of two sides, by a packaged max-flow: PyMaxflow where it is installed, else SciPy."""
 
 import importlib.util
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -8,12 +9,13 @@ from geolearn._optional import require
 from geolearn.errors import unknown_name
 from geolearn.typing import Array
 
-SOLVERS = ("pymaxflow", "scipy")
+Solver = Literal["pymaxflow", "scipy"]
+SOLVERS: tuple[Solver, ...] = get_args(Solver)
 # SciPy's flow is of 32-bit integers: capacities are rounded to this many steps in all.
 STEPS = 2**31 - 2**20
 
 
-def minimum_cut(lean: Array, tail: Array, head: Array, capacity: Array, *, solver: str | None = None) -> Array:
+def minimum_cut(lean: Array, tail: Array, head: Array, capacity: Array, *, solver: Solver | None = None) -> Array:
     """The x in {0, 1}^N of least cost: sum_i -lean_i x_i + sum_e capacity_e (1 - x_tail(e)) x_head(e).
 
     PyMaxflow (Boykov and Kolmogorov, "An experimental comparison of min-cut/max-flow algorithms for energy minimization

@@ -1,7 +1,7 @@
 """Occupancy of a grid from what a range sensor saw: point scans and depth images."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -15,7 +15,8 @@ from geolearn.typing import Array, Float, Tensor
 FREE, UNKNOWN, SURFACE = 0.0, 0.5, 1.0
 
 _LOG_ODDS, _LOG_ODDS_LIMIT = 1.38, 4.0
-_SCAN_MODELS = ("binary", "density", "hit")
+ScanModel = Literal["binary", "density", "hit"]
+_SCAN_MODELS: tuple[ScanModel, ...] = get_args(ScanModel)
 
 
 def occupancy_from_scan(
@@ -23,7 +24,7 @@ def occupancy_from_scan(
     origins: Float[Tensor, " 3"] | Float[Tensor, "N 3"],
     resolution: int,
     *,
-    model: str = "binary",
+    model: ScanModel = "binary",
     padding: int = 0,
     bounds: Tensor | Array | Sequence[Any] | None = None,
 ) -> VoxelGrid:

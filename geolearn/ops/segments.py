@@ -8,7 +8,15 @@ from geolearn.errors import InvalidInputError, unknown_name
 from geolearn.structures._door import whole_number
 from geolearn.typing import Int, Shaped, Tensor
 
-_REDUCTIONS = {"sum": "sum", "add": "sum", "mean": "mean", "max": "amax", "min": "amin", "mul": "prod"}
+Reduction = Literal["sum", "add", "mean", "max", "min", "mul"]
+_REDUCTIONS: dict[Reduction, str] = {
+    "sum": "sum",
+    "add": "sum",
+    "mean": "mean",
+    "max": "amax",
+    "min": "amin",
+    "mul": "prod",
+}
 
 
 @overload
@@ -17,7 +25,7 @@ def scatter(
     index: Tensor,
     dim: int = ...,
     dim_size: int | None = ...,
-    reduce: str = ...,
+    reduce: Reduction = ...,
     *,
     return_argmax: Literal[False] = ...,
 ) -> Tensor: ...
@@ -29,7 +37,7 @@ def scatter(
     index: Tensor,
     dim: int = ...,
     dim_size: int | None = ...,
-    reduce: str = ...,
+    reduce: Reduction = ...,
     *,
     return_argmax: Literal[True],
 ) -> tuple[Tensor, Tensor]: ...
@@ -40,7 +48,7 @@ def scatter(
     index: Int[Tensor, "..."],
     dim: int = 0,
     dim_size: int | None = None,
-    reduce: str = "sum",
+    reduce: Reduction = "sum",
     *,
     return_argmax: bool = False,
 ) -> Shaped[Tensor, "..."] | tuple[Shaped[Tensor, "..."], Int[Tensor, "..."]]:
@@ -119,7 +127,9 @@ def _whole(numbers: Tensor, name: str) -> Tensor:
     return numbers.long()
 
 
-def segment_csr(src: Shaped[Tensor, "..."], indptr: Int[Tensor, "..."], reduce: str = "sum") -> Shaped[Tensor, "..."]:
+def segment_csr(
+    src: Shaped[Tensor, "..."], indptr: Int[Tensor, "..."], reduce: Reduction = "sum"
+) -> Shaped[Tensor, "..."]:
     """Reduce consecutive runs of `src`: out[i] = reduce of src[indptr[i] : indptr[i + 1]].
 
     The meaning is that of `torch_scatter.segment_csr`; gradients and empty runs are as in `scatter`. Values before the

@@ -1,7 +1,7 @@
 """Triangle meshes to occupancy grids."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,10 +19,10 @@ def voxelize(
     mesh: Mesh,
     resolution: int,
     *,
-    mode: str = "solid",
+    mode: Literal["solid", "surface"] = "solid",
     padding: int = 0,
     bounds: Tensor | Array | Sequence[Any] | None = None,
-    fill: str = "flood",
+    fill: Literal["flood", "winding"] = "flood",
 ) -> VoxelGrid:
     """The cells that a mesh occupies.
 

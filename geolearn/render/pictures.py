@@ -1,5 +1,7 @@
 """Pictures of meshes from many cameras, for networks, caches and reports: no gradient, but fast."""
 
+from typing import Literal, get_args
+
 import numpy as np
 import torch
 
@@ -9,7 +11,8 @@ from geolearn.structures import Cameras, Mesh, MeshBatch
 from geolearn.structures.foreign import takes_meshes
 from geolearn.typing import Float, Int, Shaped, Tensor
 
-SHADINGS = ("smooth", "flat", "depth", "normals", "silhouette")
+Shading = Literal["smooth", "flat", "depth", "normals", "silhouette"]
+SHADINGS: tuple[Shading, ...] = get_args(Shading)
 TASKS_PER_THREAD = 4  # images are cut into bands of rows until there are this many tasks per thread
 
 
@@ -18,7 +21,7 @@ def render_views(
     mesh: Mesh | MeshBatch,
     cameras: Cameras,
     size: int | tuple[int, int] | None = None,
-    shading: str = "smooth",
+    shading: Shading = "smooth",
     *,
     ambient: float = 0.3,
     diffuse: float = 0.6,

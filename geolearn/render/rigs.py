@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Literal, get_args
 
 import torch
 
@@ -9,13 +10,15 @@ from geolearn.errors import InvalidInputError, unknown_name
 from geolearn.structures import Cameras, Mesh
 from geolearn.typing import Float, Tensor
 
-RIGS = ("mvcnn12", "mvcnn80", "ring", "sphere")
+Rig = Literal["mvcnn12", "mvcnn80", "ring", "sphere"]
+RIGS: tuple[Rig, ...] = get_args(Rig)
 CUBE_RADIUS = math.sqrt(3) / 2  # of the sphere around the unit cube
-FITS = ("cube", "sphere", "none")
+Fit = Literal["cube", "sphere", "none"]
+FITS: tuple[Fit, ...] = get_args(Fit)
 
 
 def camera_rig(
-    name: str,
+    name: Rig,
     *,
     size: int | tuple[int, int] = 224,
     count: int | None = None,
@@ -125,7 +128,7 @@ def _at_distance(
     return Cameras(K, pose, height, width)
 
 
-def frame_mesh(mesh: Mesh, fit: str) -> Mesh:
+def frame_mesh(mesh: Mesh, fit: Fit) -> Mesh:
     """The mesh as every camera rig frames it: "cube", "sphere" or "none", see `geolearn.data.RenderViews`."""
     if fit == "none" or not len(mesh.faces):
         return mesh

@@ -1,7 +1,7 @@
 """Differentiable shaded pictures: PyTorch3D's own shaders and blending over the hits of our rasterizer."""
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -15,7 +15,8 @@ from geolearn.structures.camera_conventions import to_pytorch3d
 from geolearn.structures.foreign import takes_meshes
 from geolearn.typing import Float, Tensor
 
-SHADERS = {
+Shader = Literal["soft_phong", "hard_phong", "soft_gouraud", "hard_gouraud", "hard_flat"]
+SHADERS: dict[Shader, str] = {
     "soft_phong": "SoftPhongShader",
     "hard_phong": "HardPhongShader",
     "soft_gouraud": "SoftGouraudShader",
@@ -31,7 +32,7 @@ def render_shaded(
     size: int | tuple[int, int] | None = None,
     *,
     colours: Float[Tensor, "P 3"] | str | None = None,
-    shader: str = "soft_phong",
+    shader: Shader = "soft_phong",
     lights: Any = None,
     materials: Any = None,
     background: tuple[float, float, float] = (0.0, 0.0, 0.0),

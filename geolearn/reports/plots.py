@@ -77,6 +77,30 @@ def plot_curves(history: Mapping[str, Sequence[tuple[int, float]]], path: Path) 
     save_figure(figure, path)
 
 
+def plot_runs(curves: Mapping[str, Mapping[str, Sequence[tuple[int, float]]]], path: Path) -> None:
+    """The curves of several runs: a plot for each figure, in it a line for each run.
+
+    Args:
+        curves: figure -> run -> (epoch, value) pairs.
+    """
+    columns = min(2, len(curves))
+    rows = -(-len(curves) // columns)
+    figure = make_figure(4.8 * columns, 3.2 * rows)
+    places = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for place in places:
+        place.set_axis_off()
+    runs = list(dict.fromkeys(run for each in curves.values() for run in each))
+    for (name, lines), axes in zip(curves.items(), places, strict=False):
+        axes.set_axis_on()
+        for run, points in lines.items():
+            colour = f"C{runs.index(run) % 10}"  # the same in every plot
+            axes.plot([epoch for epoch, _ in points], [value for _, value in points], label=run, color=colour)
+        axes.set(xlabel="epoch", title=name)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
 def plot_lines(lines: Mapping[str, Sequence[Sequence[int | float]]], path: Path, *, across: str, up: str) -> None:
     """Named lines, each (x values, y values), with a mark at every point."""
     figure = make_figure(5.5, 3.8)

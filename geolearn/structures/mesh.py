@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -99,7 +99,7 @@ class Mesh:
         """
         return self.verts.double() if self.origin is None else self.verts.double() + self.origin
 
-    def labelled_by(self, kind: str) -> "Mesh":
+    def labelled_by(self, kind: Literal["groups", "materials"]) -> "Mesh":
         """The same mesh with the number of each face's group or material as its label, -1 where it has none.
 
         `attributes.groups` and `attributes.materials` hold their names, in the order of the numbers.

@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from geolearn.errors import CheckpointError, InvalidInputError, printable
+from geolearn.reports.page import Report
+from geolearn.reports.plots import plot_runs
+from geolearn.training.history import read_rows
 from geolearn.typing import PathLike
 
 # Where a run was made changes nothing about it.
@@ -36,6 +39,30 @@ def compare_runs(folders: Sequence[PathLike]) -> list[dict[str, Any]]:
             if name not in _WHERE and (everything or any(value != values[0] for value in values)):
                 rows.append({"": f"{what}{name}", **dict(zip(columns, values, strict=True))})
     return rows
+
+
+def read_curves(folders: Sequence[PathLike]) -> dict[str, dict[str, list[tuple[int, float]]]]:
+    """What runs with a metrics.csv logged after every epoch: figure -> run -> (epoch, value) pairs."""
+    paths, curves = [Path(folder) for folder in folders], {}
+    for run, path in zip(_short_names(paths), paths, strict=True):
+        for row in read_rows(path / "metrics.csv"):
+            for name, value in row.items():
+                if name != "epoch":
+                    curves.setdefault(name, {}).setdefault(run, []).append((int(row["epoch"]), value))
+    return curves
+
+
+def write_comparison(folders: Sequence[PathLike], output: Path) -> Path:
+    """Write report.html, with the table of `compare_runs` and the curves of the runs; returns the path of the page."""
+    rows = compare_runs(folders)
+    output.mkdir(parents=True, exist_ok=True)
+    page = Report("Runs beside each other")
+    page.table(rows)
+    if curves := read_curves(folders):
+        plot_runs(curves, output / "curves.png")
+        page.picture(output / "curves.png", "What the runs logged after every epoch")
+    page.write(output / "report.html")
+    return output / "report.html"
 
 
 def _short_names(paths: Sequence[Path]) -> list[str]:

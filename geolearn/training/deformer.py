@@ -11,9 +11,10 @@ from geolearn.data.attribute_names import ATTRIBUTES, SLANTS, attribute_names
 from geolearn.data.packed.deformations import AMOUNT
 from geolearn.errors import CheckpointError, InvalidInputError, unknown_name
 from geolearn.models import DeformationFlowNet, DeformedMesh, attribute_motions, deform_mesh
-from geolearn.models.deformed_meshes import voxelize_shape
+from geolearn.models.deformed_meshes import Prevention, voxelize_shape
 from geolearn.models.familiarity import Familiarity, Orientation, orientations
 from geolearn.ops.foldover import Foldover
+from geolearn.ops.lattice import Mode
 from geolearn.structures import Mesh
 from geolearn.training.testing import load_trained
 from geolearn.typing import Float, PathLike, Tensor
@@ -128,7 +129,13 @@ class Deformer:
         return wanted
 
     def deform(
-        self, mesh: Mesh, family: str, amounts: Mapping[str, float], *, prevent: str = "none", mode: str = "linear"
+        self,
+        mesh: Mesh,
+        family: str,
+        amounts: Mapping[str, float],
+        *,
+        prevent: Prevention = "none",
+        mode: Mode = "linear",
     ) -> DeformedMesh:
         """Change attributes of a mesh, see `deform_mesh`.
 
@@ -141,7 +148,9 @@ class Deformer:
             }
         return deform_mesh(self.net, mesh, self.intention(family, amounts), prevent=prevent, mode=mode)
 
-    def motions(self, mesh: Mesh, family: str, names: Sequence[str], *, mode: str = "linear") -> Float[Tensor, "M V 3"]:
+    def motions(
+        self, mesh: Mesh, family: str, names: Sequence[str], *, mode: Mode = "linear"
+    ) -> Float[Tensor, "M V 3"]:
         """How every vertex moves for an amount of 1 of some attributes."""
         self.intention(family, dict.fromkeys(names, 0.0))
         return attribute_motions(self.net, mesh, [self._names.index((family, name)) for name in names], mode=mode)

@@ -15,17 +15,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import torch
 from torch import nn
 from torchmetrics import Metric
 
 from geolearn.data import Batch, Batches, Collection, Packed, Representation
+from geolearn.errors import InvalidInputError
 from geolearn.models import MODELS
 from geolearn.registry import Registry
 from geolearn.training.recipes import GradientRecipe, Recipe
-from geolearn.typing import Tensor
+from geolearn.typing import Float, Tensor
 
 R = TypeVar("R", bound=Recipe)
 G = TypeVar("G", bound=GradientRecipe)
@@ -49,7 +50,7 @@ class Figure:
 
     name: str
     title: str
-    better: str = "higher"
+    better: Literal["higher", "lower"] = "higher"
     always: bool = True
 
 
@@ -242,6 +243,17 @@ class Method(ABC, Generic[R]):
     def sheets(self, net: nn.Module, data: Collection, split: str, outcome: Outcome, folder: Path) -> list[Picture]:
         """Draw what a test found into a folder."""
         return []
+
+    def describe(self, net: nn.Module, shapes: Sequence[Any]) -> Float[Tensor, "N D"]:
+        """Descriptors of shapes of one kind, the same as in a test: the smaller the angle, the more alike.
+
+        Raises:
+            InvalidInputError: the method has none.
+        """
+        raise InvalidInputError(
+            f"{self.recipe.method} has no descriptor of a whole shape, so none is nearest to another; take weights of "
+            "a classifier or an autoencoder"
+        )
 
     @abstractmethod
     def predict(self, net: nn.Module, shape: Any, names: Sequence[str]) -> Prediction:

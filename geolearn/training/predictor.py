@@ -1,25 +1,13 @@
 """One shape in, an answer out."""
 
-import os
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
-from geolearn.errors import InvalidInputError
-from geolearn.io import load_mesh, load_voxels
-from geolearn.io.upright import customary_up, stand_up
-from geolearn.models.doors import as_pictures
-from geolearn.structures import Mesh, VoxelGrid
-from geolearn.structures.foreign import as_mesh
 from geolearn.training.method import Prediction
+from geolearn.training.shape_files import as_shape
+from geolearn.training.shape_index import ShapeIndex, open_index
 from geolearn.training.testing import Trained, load_trained
-from geolearn.typing import PathLike, Tensor
-
-GRIDS = (".binvox", ".npz", ".npy", ".mat")
-MESHES = (".off", ".obj", ".ply", ".stl", ".glb", ".gltf")
+from geolearn.training.transforms import Transforms
+from geolearn.typing import PathLike
 
 
 class Predictor:
@@ -42,7 +30,31 @@ class Predictor:
             shape: a mesh (Z up, of any size), also of trimesh, Open3D or PyTorch3D; a grid, also as an array (R, R, R);
                 pictures (V, C, H, W) in [0, 1], or bytes; or a mesh or voxel file.
         """
-        return self.trained.method.predict(self.trained.net, _known(shape), self.trained.classes)
+        return self.trained.method.predict(self.trained.net, as_shape(shape), self.trained.classes)
+
+    def transforms(self) -> Transforms:
+        """What the weights are fed, for a loop of your own.
+
+        net, transforms = predictor.trained.net, predictor.transforms()
+        logits = net(transforms("chair.off")[None])
+        """
+        return Transforms(self.trained.method)
+
+    def index(self, folder: PathLike, **options: Any) -> ShapeIndex:
+        """The shapes of a folder by what the weights make of them, to find those that are nearest to another.
+
+            load_predictor("voxnet-modelnet10").index("shapes/").nearest("chair.off", 5)
+
+        It is kept on disk, and built anew when the weights or the files change.
+
+        Args:
+            options: of `open_index`: `up`, `skip_broken`, `root`, `progress`.
+
+        Raises:
+            InvalidInputError: a folder without shapes, or weights that have no descriptor of a shape.
+            DatasetError: files that cannot be read; says how many, and names them.
+        """
+        return open_index(self.trained, folder, **options)
 
 
 def load_predictor(run_or_weights: PathLike) -> Predictor:
@@ -61,57 +73,7 @@ def load_predictor(run_or_weights: PathLike) -> Predictor:
     >>> predict = load_predictor("voxnet-modelnet10")
     >>> top, leg = trimesh.creation.box((1, 0.6, 0.04)), trimesh.creation.box((0.1, 0.1, 0.7))
     >>> table = top + leg.apply_translation((0, 0, -0.35))
-    >>> predict(Mesh.from_trimesh(table)).record()["classes"][0]
+    >>> predict(table).record()["classes"][0]
     'table'
     """
     return Predictor(load_trained(run_or_weights))
-
-
-def _known(shape: Any) -> Mesh | VoxelGrid | Tensor:
-    """A shape of any kind as one of the three that methods know."""
-    if isinstance(shape, str | os.PathLike):
-        return read_shape(shape)
-    if isinstance(shape, VoxelGrid):
-        return shape
-    if not isinstance(shape, Tensor | np.ndarray):
-        return as_mesh(shape, "shape")
-    values = torch.as_tensor(shape)
-    if values.ndim == 3:
-        return VoxelGrid(values)
-    if values.ndim != 4:
-        raise InvalidInputError(f"shape: expected a grid (R, R, R) or pictures (V, C, H, W), got {tuple(values.shape)}")
-    pictures = as_pictures(values[None], torch.float32, "shape")[0]
-    low, high = pictures.aminmax()
-    if low < 0 or high > 1:
-        raise InvalidInputError(f"shape: expected pictures in [0, 1], got {float(low):.4g}..{float(high):.4g}")
-    return pictures
-
-
-def read_shape(path: PathLike, up: str = "auto") -> Mesh | VoxelGrid:
-    """A mesh or voxel file, by its suffix.
-
-    Args:
-        up: the axis that points up in a mesh file: "x", "y", "z", or "auto", Y in OBJ and glTF and Z in the others.
-    """
-    if Path(path).suffix.lower() in GRIDS:
-        return load_voxels(path)
-    return stand_up(load_mesh(path, attributes=False), customary_up(path) if up == "auto" else up)
-
-
-def find_shapes(paths: Sequence[PathLike]) -> list[Path]:
-    """The files, and the mesh and voxel files in folders, sorted.
-
-    Raises:
-        InvalidInputError: a path that is not there, or a folder without shapes.
-    """
-    found: list[Path] = []
-    for path in map(Path, paths):
-        if path.is_file():
-            found.append(path)
-            continue
-        inside = sorted(each for each in path.rglob("*") if each.suffix.lower() in (*GRIDS, *MESHES))
-        if not inside:
-            known = ", ".join((*MESHES, *GRIDS))
-            raise InvalidInputError(f"{path}: expected a file, or a folder with files of {known}")
-        found += inside
-    return found

@@ -7,6 +7,7 @@ from typing import Any
 
 from geolearn.data import Collection, Packed, Reading, open_collection
 from geolearn.data.folders.folder import is_path
+from geolearn.data.splits import Split
 from geolearn.errors import InvalidInputError, unknown_name
 from geolearn.models import find_weights, load_model
 from geolearn.models.weights import PretrainedModel
@@ -91,7 +92,7 @@ def evaluate(
     run_or_weights: PathLike,
     data: str | Collection,
     *,
-    split: str = "test",
+    split: Split = "test",
     protocol: str | None = None,
     reading: Reading | None = None,
     progress: bool = False,

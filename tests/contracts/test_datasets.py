@@ -20,7 +20,7 @@ def no_raw_data(tmp_path, monkeypatch):
     monkeypatch.setenv("GEOLEARN_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("GEOLEARN_RAW", raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("geolearn.data.prepare.find_raw", lambda manifest: None)
+    monkeypatch.setattr("geolearn.data.prepare.find_raw", lambda *_: None)
 
 
 @pytest.mark.parametrize("name", NAMES)

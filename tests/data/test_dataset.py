@@ -221,6 +221,7 @@ def test_a_damaged_prepared_mesh_is_named(meshes, home):
         data[2]
 
 
+@pytest.mark.usefixtures("as_installed")
 def test_refuses_nonsense(meshes):
     with pytest.raises(UnknownNameError, match="Did you mean 'modelnet10'"):
         ShapeDataset("modelnet1")

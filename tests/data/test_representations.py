@@ -156,6 +156,7 @@ def test_the_repr_says_everything():
     assert Voxelize(32) == Voxelize(32)
 
 
+@pytest.mark.usefixtures("as_installed")
 def test_refuses_nonsense():
     with pytest.raises(InvalidInputError, match="room for at least one cell"):
         Voxelize(4, padding=2)

@@ -165,6 +165,7 @@ def test_masks_from_a_plain_background_come_with_a_warning():
         fit_mesh(Views(noise, views.cameras))
 
 
+@pytest.mark.usefixtures("as_installed")
 def test_bad_options():
     views = views_of(egg(), 4)
     with pytest.raises(UnknownNameError, match="Did you mean 'normals'"):

@@ -155,6 +155,7 @@ def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path, load):
         load(tmp_path / "pipe.off")
 
 
+@pytest.mark.usefixtures("as_installed")
 def test_the_format_can_be_said(tmp_path):
     path = tmp_path / "shape.dat"
     path.write_bytes(seeds("off")[0])

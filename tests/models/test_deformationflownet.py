@@ -71,6 +71,7 @@ def test_half_of_a_cell_of_motion_can_be_told_from_its_neighbour():
     assert float((field[::2] - field[1::2]).abs().max()) > 0.05
 
 
+@pytest.mark.usefixtures("as_installed")
 def test_unknown_mixing():
     with pytest.raises(UnknownNameError, match=r"unknown mixing 'centre'"):
         DeformationFlowNet(3, mixing="centre")

@@ -149,6 +149,7 @@ class TestRefusals:
         with pytest.raises(InvalidInputError, match=r"expected none, as condition_size is 0, got \(2, 2\)"):
             UNet2d(1, 1, (2, 2))(x, torch.zeros(2, 2))
 
+    @pytest.mark.usefixtures("as_installed")
     def test_options(self):
         with pytest.raises(InvalidInputError, match=r"widths: expected at least 1, got \(4, 0\)"):
             UNet2d(1, 1, (4, 0))

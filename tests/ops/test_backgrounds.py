@@ -38,6 +38,7 @@ def test_openings_stay_and_the_object_may_leave_the_picture() -> None:
     assert bool(masks[1, 70:, 33:47].all())
 
 
+@pytest.mark.usefixtures("as_installed")
 def test_rims_that_are_no_background_are_refused() -> None:
     with pytest.raises(InvalidInputError, match=r"the rims of the pictures are not bright.*is the background dark"):
         cut_from_background(photographs(), "bright")

@@ -51,6 +51,7 @@ def test_nothing_to_decide(solver):
     assert minimum_cut(np.array([-1.0, 2.0]), none, none, np.zeros(0), solver=solver).tolist() == [False, True]
 
 
+@pytest.mark.usefixtures("as_installed")
 def test_an_unknown_solver_is_named():
     with pytest.raises(UnknownNameError, match=r"unknown solver 'dinic'\..*Known: pymaxflow, scipy"):
         minimum_cut(np.zeros(1), np.zeros(0, int), np.zeros(0, int), np.zeros(0), solver="dinic")

@@ -78,6 +78,7 @@ def test_the_points_fill_the_cells_between_the_padding():
     assert len(cells.unique(dim=0)) == len(filled)  # every point is in a cell that was hit
 
 
+@pytest.mark.usefixtures("as_installed")
 def test_a_scan_that_cannot_be_used_is_refused(beams):
     points, origin = beams
     with pytest.raises(UnknownNameError, match=r"unknown occupancy model 'hits'. Did you mean 'hit'"):

@@ -140,6 +140,7 @@ def test_nothing_to_reduce():
         ),
     ],
 )
+@pytest.mark.usefixtures("as_installed")
 def test_arguments_that_do_not_fit_are_refused(call, error, message):
     with pytest.raises(error, match=message):
         call(torch.ones(3, 2), torch.tensor([0, 1, 2]))

@@ -252,6 +252,7 @@ def test_arguments_out_of_range_are_refused(options, message):
         voxelize(ball(1), **arguments)
 
 
+@pytest.mark.usefixtures("as_installed")
 def test_an_unknown_mode_or_fill_is_refused():
     with pytest.raises(InvalidInputError, match=r"mode: expected 'solid' or 'surface', got 'shell'"):
         voxelize(ball(1), 8, mode="shell")

@@ -244,6 +244,7 @@ def test_visibility_agrees_with_open3d_on_real_meshes(number, unpacked):
     assert 0.03 < (depth > 0).mean() < 0.6
 
 
+@pytest.mark.usefixtures("as_installed")
 def test_bad_input():
     verts = quad().verts.clone()
     verts[1, 2] = math.nan

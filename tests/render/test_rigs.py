@@ -139,6 +139,7 @@ def test_refusals(name: str, options: dict, message: str) -> None:
         camera_rig(name, **options)
 
 
+@pytest.mark.usefixtures("as_installed")
 def test_unknown_rig_suggests_a_known_one() -> None:
     with pytest.raises(UnknownNameError, match=r"camera rig 'mvcnn_12'. Did you mean 'mvcnn12'"):
         camera_rig("mvcnn_12")

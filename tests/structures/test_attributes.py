@@ -73,6 +73,7 @@ def test_a_changed_mesh_keeps_them_or_is_refused():
         replace(mesh, verts=torch.eye(4)[:, :3])
 
 
+@pytest.mark.usefixtures("as_installed")
 def test_labels_by_kind():
     mesh = Mesh(VERTS, FACES, attributes=MeshAttributes(groups=("a", "b"), group_index=torch.tensor([1, -1])))
     assert mesh.labelled_by("groups").face_labels.tolist() == [1, -1]

@@ -6,7 +6,7 @@ import pytest
 
 from geolearn.cli.main import main
 from geolearn.errors import CheckpointError, InvalidInputError
-from geolearn.training.comparison import compare_runs
+from geolearn.training.comparison import compare_runs, read_curves, write_comparison
 
 
 def make_run(folder, seed, rate, accuracy, tested=None):
@@ -53,3 +53,26 @@ def test_what_is_no_run(tmp_path):
     with pytest.raises(CheckpointError, match=r"config\.json: damaged"):
         compare_runs([one, make_run(tmp_path / "two", 1, 0.1, 90.0)])
     assert main(["compare", "a", "b", "-o", "x.pdf"]) == 2
+
+
+def test_the_page_shows_the_curves_of_all_runs(tmp_path, capsys):
+    folders = [make_run(tmp_path / name, seed, 0.1, 90.0) for seed, name in enumerate(("one", "two", "three"))]
+    (folders[0] / "metrics.csv").write_text("epoch,loss,val_loss\n0,2.0,\n1,1.0,1.5\n")
+    (folders[1] / "metrics.csv").write_text("epoch,loss\n0,3.0\n")
+    assert read_curves(folders) == {
+        "loss": {"one": [(0, 2.0), (1, 1.0)], "two": [(0, 3.0)]},
+        "val_loss": {"one": [(1, 1.5)]},
+    }
+    assert main(["compare", *map(str, folders), "--report", str(tmp_path / "page")]) == 0
+    assert f"report: {tmp_path / 'page' / 'report.html'}" in capsys.readouterr().out
+    text = (tmp_path / "page" / "report.html").read_text()
+    assert text.count("<figure>") == 1
+    assert text.count("<th>") == 4
+    assert "validation.val_class_accuracy" in text
+
+
+def test_runs_without_curves_have_a_page_all_the_same(tmp_path):
+    folders = [make_run(tmp_path / "one", 0, 0.1, 90.0), make_run(tmp_path / "two", 1, 0.1, 90.0)]
+    text = write_comparison(folders, tmp_path / "page").read_text()
+    assert "<figure>" not in text
+    assert "<th>one</th>" in text

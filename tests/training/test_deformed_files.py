@@ -5,7 +5,7 @@ import torch
 
 from geolearn.errors import GeolearnError
 from geolearn.io import load_mesh
-from geolearn.models.familiarity import turn_matrix
+from geolearn.ops.quarter_turns import turn_matrix
 from geolearn.structures import Mesh
 from geolearn.training.deformed_files import turn_back, write_deformed
 

@@ -11,7 +11,7 @@ from geolearn.data.attribute_names import ATTRIBUTES
 from geolearn.errors import CheckpointError, InvalidInputError, UnknownNameError
 from geolearn.models import DeformationFlowNet, VoxNet, save_model
 from geolearn.models.deformed_meshes import voxelize_shape
-from geolearn.models.familiarity import turn_matrix
+from geolearn.ops.quarter_turns import turn_matrix
 from geolearn.structures import Mesh
 from geolearn.training.deformer import Deformer, amount_warnings, describe_foldover, load_deformer
 

@@ -10,7 +10,7 @@ from test_runs import RECIPE
 from geolearn.errors import CheckpointError, InvalidInputError, UnknownNameError
 from geolearn.models import VoxNet, save_model
 from geolearn.training import testing
-from geolearn.training.predictor import find_shapes, load_predictor
+from geolearn.training.predictor import load_predictor
 from geolearn.training.runs import Run, train
 from geolearn.training.testing import evaluate
 
@@ -98,13 +98,3 @@ def test_one_shape_gets_the_answer_of_the_test(folder):
         torch.testing.assert_close(prediction.scores, tested.outcome.predictions.scores[row], atol=1e-4, rtol=1e-4)
         assert sum(prediction.probabilities) == pytest.approx(1)
         assert list(prediction.probabilities) == sorted(prediction.probabilities, reverse=True)
-
-
-def test_shapes_in_folders_are_found_in_order(tmp_path):
-    for name in ("b.OFF", "a.obj", "note.txt", "deep/c.binvox"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert [path.name for path in find_shapes([tmp_path])] == ["a.obj", "b.OFF", "c.binvox"]
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(InvalidInputError, match="expected a file, or a folder with files of"):
-        find_shapes([tmp_path / "empty"])

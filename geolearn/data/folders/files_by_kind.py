@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from geolearn.data.folders.scan import File, Scan
 from geolearn.errors import DatasetError, printable
@@ -22,11 +23,14 @@ POINTS = tuple(f".{name}" for name in POINTS_ALONE)
 GRIDS = tuple(f".{name}" for name in VOXEL_FORMATS)
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 NOUNS = {"mesh": "meshes", "points": "point clouds", "voxels": "voxel grids", "views": "folders of pictures"}
-KIND_OF = {
-    suffix: kind
-    for kind, suffixes in (("mesh", MESHES), ("points", POINTS), ("voxels", GRIDS), ("views", PICTURES))
-    for suffix in suffixes
-}
+Kind = Literal["mesh", "points", "voxels", "views"]
+_KINDS: tuple[tuple[Kind, tuple[str, ...]], ...] = (
+    ("mesh", MESHES),
+    ("points", POINTS),
+    ("voxels", GRIDS),
+    ("views", PICTURES),
+)
+KIND_OF: dict[str, Kind] = {suffix: kind for kind, suffixes in _KINDS for suffix in suffixes}
 PEEKED = 8  # PLY files that are looked into: some hold points alone
 _HAS_FACES = re.compile(rb"element\s+(?:face|tristrips)\s+[1-9]")
 _HEADER_BYTES = 4096
@@ -55,24 +59,24 @@ class Shape:
         return "/".join(self.parts)
 
 
-def find_shapes(folder: Path, scan: Scan) -> tuple[str, list[Shape], dict[str, int]]:
+def find_shapes(folder: Path, scan: Scan) -> tuple[Kind, list[Shape], dict[str, int]]:
     """The kind, the shapes sorted by name, and how many files are none, by suffix.
 
     Raises:
         DatasetError: no shapes, or several kinds of them; says how many of each.
     """
-    by_kind: dict[str, list[File]] = defaultdict(list)
+    by_kind: dict[Kind, list[File]] = defaultdict(list)
     for file in scan.files:
         if file.suffix in KIND_OF:
             by_kind[KIND_OF[file.suffix]].append(file)
     if "mesh" in by_kind and _are_points(folder, by_kind["mesh"]):
         by_kind["points"] = sorted(by_kind["points"] + by_kind.pop("mesh"), key=lambda file: file.parts)
-    order = [kind for kind in ("mesh", "points", "voxels") if by_kind.get(kind)]
+    order: list[Kind] = [kind for kind, _ in _KINDS[:3] if by_kind.get(kind)]
     if not order and not by_kind.get("views"):
         raise DatasetError(
             f"{printable(folder)}: no shapes among {len(scan.files)} files; known are {', '.join(KIND_OF)}"
         )
-    kind = order[0] if order else "views"
+    kind: Kind = order[0] if order else "views"
     beside = {(file.folders, file.stem) for file in by_kind[kind]}
     strangers = {
         other: left

@@ -14,14 +14,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from geolearn.data.folders.convert import FORMAT, convert_files, convert_pictures
 from geolearn.data.folders.files_by_kind import NOUNS, Shape
 from geolearn.data.folders.kept_split import SPLIT_FILE, divide, keep_split, kept_split
 from geolearn.data.folders.layout import SPLITS, Layout, lay_out
 from geolearn.data.folders.lists import lay_out_list
-from geolearn.data.folders.reading import Reading
+from geolearn.data.folders.reading import Front, Reading, Up
 from geolearn.data.folders.scan import scan_folder
 from geolearn.data.folders.up_axis import doubt_up
 from geolearn.data.locks import exclusive_lock
@@ -199,7 +199,7 @@ def find_folder(name: PathLike, reading: Reading | None = None, *, root: PathLik
     if not manifest.is_folder:
         return None
     up = manifest.up if manifest.up in UPS else "z"
-    folder = read_folder(manifest.folder / manifest.data, Reading(up, manifest.front), root=root)
+    folder = read_folder(manifest.folder / manifest.data, Reading(cast(Up, up), cast(Front, manifest.front)), root=root)
     folder = replace(folder, named=manifest)
     _check(folder, manifest)
     return folder

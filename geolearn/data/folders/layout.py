@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from geolearn.data.folders.files_by_kind import Shape, find_shapes
+from geolearn.data.folders.files_by_kind import Kind, Shape, find_shapes
 from geolearn.data.folders.scan import Scan
 from geolearn.errors import DatasetError, printable
 
@@ -45,7 +45,7 @@ class Layout:
     """
 
     form: str
-    kind: str
+    kind: Kind
     placed: tuple[Placed, ...]
     unused: dict[str, int] = field(default_factory=dict)
     hidden: int = 0

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from geolearn.data.folders.files_by_kind import KIND_OF, NOUNS, PICTURES, Shape, by_number, has_faces
+from geolearn.data.folders.files_by_kind import KIND_OF, NOUNS, PICTURES, Kind, Shape, by_number, has_faces
 from geolearn.data.folders.layout import Layout, Placed, split_named
 from geolearn.data.folders.scan import file_at, scan_folder
 from geolearn.errors import DatasetError, printable
@@ -86,13 +86,13 @@ def lay_out_list(path: Path) -> tuple[Path, Layout]:
     shapes = [_shape(Path(place), root) for place in places]
     placed = [Placed(shape, line.label, line.split) for shape, line in zip(shapes, lines, strict=True)]
     kinds = Counter(_kind(root, shape) for shape in shapes)
-    if len(kinds) > 1 or None in kinds:
-        found = " and ".join(f"{count} {NOUNS.get(kind or '', 'others')}" for kind, count in kinds.items())
+    kind = next(iter(kinds), None)
+    if len(kinds) > 1 or kind is None:
+        found = " and ".join(f"{count} {NOUNS.get(each or '', 'others')}" for each, count in kinds.items())
         raise DatasetError(
             f"{printable(path)}: expected shapes of one kind, found {found}; known are {', '.join(KIND_OF)}, and "
             "folders of pictures"
         )
-    kind = next(iter(kinds)) or ""
     doubles = [key for key, count in Counter(shape.key for shape in shapes).items() if count > 1]
     if doubles:
         raise DatasetError(
@@ -126,7 +126,7 @@ def _shape(place: Path, root: Path) -> Shape:
     return Shape(parts, "/".join((*file.folders, file.stem)), (file,))
 
 
-def _kind(root: Path, shape: Shape) -> str | None:
+def _kind(root: Path, shape: Shape) -> Kind | None:
     if len(shape.files) != 1 or shape.files[0].parts != shape.parts:
         return "views" if shape.files else None
     file = shape.files[0]

@@ -1,10 +1,14 @@
 """How the files of a folder are read: what only their owner knows."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from geolearn.data.prepared.orientation import FRONTS, UPS
 from geolearn.errors import InvalidInputError
 from geolearn.io.upright import customary_up
+
+Up = Literal["auto", "x", "y", "z"]
+Front = Literal["-y", "+y", "-x", "+x"]
 
 
 @dataclass(frozen=True)
@@ -20,8 +24,8 @@ class Reading:
     Reading(up='y', front='-y', skip_broken=True)
     """
 
-    up: str = "auto"
-    front: str = "-y"
+    up: Up = "auto"
+    front: Front = "-y"
     skip_broken: bool = False
 
     def __post_init__(self) -> None:

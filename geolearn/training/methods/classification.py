@@ -218,6 +218,10 @@ class Classification(GradientMethod[C]):
             pictures.append((folder / "precision_recall.png", caption))
         return pictures
 
+    def describe(self, net: nn.Module, shapes: Sequence[Any]) -> Float[Tensor, "N D"]:
+        split = self.load(ShapeCollection({"test": Store.of_shapes(shapes)}), "test")
+        return self.ask(net, split)[0].features
+
     def predict(self, net: nn.Module, shape: Any, names: Sequence[str]) -> ClassPrediction:
         store = Store.of_shapes([shape], classes=names)
         split = self.load(ShapeCollection({"test": store}), "test")

@@ -21,6 +21,32 @@ def rank(features: Float[Tensor, "N D"]) -> Int[Tensor, "N M"]:
     return similarity.argsort(dim=1, descending=True, stable=True)[:, :-1]
 
 
+def find_nearest(
+    queries: Float[Tensor, "Q D"], features: Float[Tensor, "N D"], count: int, *, block: int = 8192
+) -> tuple[Float[Tensor, "Q K"], Int[Tensor, "Q K"]]:
+    """The `count` descriptors that are nearest to each query: their cosines, and their rows, nearest first.
+
+    Ties come in the order of the rows. Features are compared a block at a time: memory grows with Q and with N, never
+    with their product.
+
+    Raises:
+        InvalidInputError: a count below 1, or descriptors of another size.
+    """
+    if count < 1 or block < 1 or queries.shape[1] != features.shape[1]:
+        raise InvalidInputError(
+            f"count, block: expected at least 1, and descriptors of one size, got {count}, {block}, "
+            f"{tuple(queries.shape)} and {tuple(features.shape)}"
+        )
+    unit = F.normalize(queries.double(), dim=1)
+    best, rows = unit.new_zeros(len(unit), 0), torch.zeros(len(unit), 0, dtype=torch.int64)
+    for first in range(0, len(features), block):
+        part = F.normalize(features[first : first + block].double(), dim=1)
+        places = torch.arange(first, first + len(part)).expand(len(unit), -1)
+        found, order = torch.cat([best, unit @ part.T], dim=1).sort(dim=1, descending=True, stable=True)
+        best, rows = found[:, :count], torch.cat([rows, places], dim=1).gather(1, order[:, :count])
+    return best, rows
+
+
 def retrieval_map(features: Float[Tensor, "N D"], labels: Int[Tensor, " N"]) -> float:
     """Mean average precision, in percent, of every sample as a query among all others (see `rank`).
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import nn
@@ -11,6 +11,7 @@ from torch import nn
 from geolearn.data import Batch, Batches, Collection, PackedViews, RenderViews, ShapeDataset, ViewAugment
 from geolearn.errors import InvalidInputError
 from geolearn.models import MVCNN
+from geolearn.render.rigs import Fit, Rig
 from geolearn.training.method import METHODS, Moment, Outcome, Picture
 from geolearn.training.methods.class_scores import ClassScores, classification_report
 from geolearn.training.methods.classification import Classification, ClassRecipe, Vote
@@ -62,9 +63,9 @@ class ViewRecipe(ClassRecipe):
     method: ClassVar[str] = "view_classification"
 
     augment: ViewAugment = field(default_factory=ViewAugment)
-    rig: str = "mvcnn12"
+    rig: Rig = "mvcnn12"
     size: int = 224
-    fit: Literal["cube", "sphere", "none"] = "sphere"
+    fit: Fit = "sphere"
     single_view_epochs: int = 0
     freeze: str | None = None
     freeze_norms: bool = True
@@ -148,6 +149,11 @@ class ViewClassification(Classification[ViewRecipe]):
 
     def features(self, net: nn.Module, x: Tensor) -> Float[Tensor, "B D"]:
         return cast(MVCNN, net).features(x, start=self.recipe.freeze)
+
+    def describe(self, net: nn.Module, shapes: Sequence[Any]) -> Float[Tensor, "N D"]:
+        """From the pictures themselves: activations of a whole collection would fill the cache."""
+        unfrozen = ViewClassification(replace(self.recipe, freeze=None), self.model)
+        return Classification.describe(unfrozen, net, shapes)
 
     def votes(
         self, net: nn.Module, split: PackedViews, chosen: Int[Tensor, " K"] | None = None

@@ -111,6 +111,11 @@ class VoxelAutoencoding(GradientMethod[AutoencoderRecipe]):
         return draw_grids([*values, *made], captions, folder / "reconstructions.png", len(chosen), title)
 
     @torch.no_grad()
+    def describe(self, net: nn.Module, shapes: Sequence[Any]) -> Float[Tensor, "N D"]:
+        split = self.load(ShapeCollection({"test": Store.of_shapes(shapes)}), "test")
+        return cast(VoxelVAE, net.eval()).encode(cast(PackedVoxels, split).occupancy())[0]
+
+    @torch.no_grad()
     def predict(self, net: nn.Module, shape: Any, names: Sequence[str]) -> Reconstruction:
         split = self.load(ShapeCollection({"test": Store.of_shapes([shape], classes=names)}), "test")
         vae, values = cast(VoxelVAE, net.eval()), cast(PackedVoxels, split).occupancy()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from geolearn.errors import InvalidInputError
-from geolearn.training.methods.retrieval import MahalanobisMetric, precision_recall, rank, retrieval_map
+from geolearn.training.methods.retrieval import MahalanobisMetric, find_nearest, precision_recall, rank, retrieval_map
 
 
 def circle(*turns: float) -> torch.Tensor:
@@ -98,3 +98,30 @@ def test_nothing_to_learn_a_metric_from(labels):
 def test_nothing_to_find():
     with pytest.raises(InvalidInputError, match="at least one class with two samples"):
         retrieval_map(torch.eye(4), torch.arange(4))
+
+
+@pytest.mark.parametrize("block", [1, 3, 64])
+def test_the_nearest_by_blocks_are_those_of_a_full_sort(block):
+    generator = torch.Generator().manual_seed(1)
+    queries, features = torch.randn(5, 7, generator=generator), torch.randn(20, 7, generator=generator)
+    features[11] = 3 * features[2]  # the same direction: a tie
+    cosines = torch.nn.functional.cosine_similarity(queries[:, None].double(), features.double(), dim=2)
+    cosines[:, 11] = cosines[:, 2]
+    wanted, _ = cosines.sort(dim=1, descending=True, stable=True)
+    found, rows = find_nearest(queries, features, 6, block=block)
+    torch.testing.assert_close(found, wanted[:, :6])
+    assert [[float(row[a]) for a in mine] for row, mine in zip(cosines, rows, strict=True)] == [
+        pytest.approx(row[:6].tolist()) for row in wanted
+    ]
+    assert find_nearest(queries, features, 99, block=block)[1].shape == (5, 20)
+    copies = torch.ones(9, 2)
+    assert find_nearest(copies[:1], copies, 4, block=block)[1].tolist() == [[0, 1, 2, 3]]
+
+
+@pytest.mark.usefixtures("as_installed")
+def test_nearest_of_nothing_or_of_another_size():
+    assert find_nearest(torch.ones(2, 3), torch.ones(0, 3), 4)[1].shape == (2, 0)
+    with pytest.raises(InvalidInputError, match=r"descriptors of one size, got 1, 8192, \(2, 3\) and \(4, 5\)"):
+        find_nearest(torch.ones(2, 3), torch.ones(4, 5), 1)
+    with pytest.raises(InvalidInputError, match="count, block: expected at least 1"):
+        find_nearest(torch.ones(2, 3), torch.ones(4, 3), 0)
