@@ -3,9 +3,10 @@
     python benchmarks/accuracy/fit_thin.py [--shapes cage,ring] [--output out/fit_thin] [--write]
 
 A cage of 27 struts, about 10 px wide, a ring of wire of 2 px, and a bicycle with spokes of about 1 px; and of the
-procedural shapes a lamp, a shelf, and a chair whose back has spindles. Views and masks are those of fit_meshes.py. `even` is the same fit with even
-triangles alone, as if nothing were thin; `start` is the visual hull. IoU is that of covered areas over all views,
-F-score that of 100,000 points of each surface at 0.5 % of the diagonal of the reference's box.
+procedural shapes a lamp, a shelf, and a chair whose back has spindles. Views and masks are those of fit_meshes.py.
+`even` is the same fit with even triangles alone, as if nothing were thin; `start` is the visual hull. IoU is that of
+covered areas over all views, F-score that of 100,000 points of each surface at 0.5 % of the diagonal of the reference's
+box.
 
 What is finished in --output is not done again.
 """
