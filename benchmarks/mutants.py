@@ -34,6 +34,7 @@ ROOMS = "kernels,ops,render,data,fitting,training"
 COPIED = (
     "geolearn",
     "tests",
+    "benchmarks/results",
     "datasets",
     "examples",
     "pyproject.toml",

@@ -85,7 +85,7 @@ def lay_out_list(path: Path) -> tuple[Path, Layout]:
     root = Path(os.path.commonpath([os.path.dirname(place) for place in places]))
     shapes = [_shape(Path(place), root) for place in places]
     placed = [Placed(shape, line.label, line.split) for shape, line in zip(shapes, lines, strict=True)]
-    kinds = Counter(_kind(root, shape) for shape in shapes)
+    kinds: Counter[Kind | None] = Counter(_kind(root, shape) for shape in shapes)
     kind = next(iter(kinds), None)
     if len(kinds) > 1 or kind is None:
         found = " and ".join(f"{count} {NOUNS.get(each or '', 'others')}" for each, count in kinds.items())
