@@ -291,5 +291,5 @@ def test_an_installed_package_looks_for_no_checkout(modelnet_zip, tmp_path, monk
     (tmp_path / "checkout" / "datasets").rename(installed)
     monkeypatch.setattr("geolearn.data.manifest.datasets_folder", lambda: installed)
     monkeypatch.setattr("geolearn.data.places.datasets_folder", lambda: installed)
-    with pytest.raises(DatasetError, match=r"put it in one of: data; or run"):
+    with pytest.raises(DatasetError, match=r"put it in one of: data, \S*raw; or run"):
         ShapeDataset("modelnet10")

@@ -107,7 +107,9 @@ def stop_at(number):
     return progress
 
 
-@pytest.mark.parametrize("number", [4, 11, 17])
+@pytest.mark.parametrize(
+    "number", [pytest.param(4, marks=pytest.mark.slow), 11, pytest.param(17, marks=pytest.mark.slow)]
+)
 def test_a_resumed_fit_ends_where_an_unbroken_one_does(quickly, tmp_path, number):
     views = some_views()
     whole = fit_mesh(views, checkpoint=tmp_path / "whole.npz")

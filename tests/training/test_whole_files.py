@@ -137,7 +137,7 @@ def written_in_place(folder: Path) -> list[str]:
     return [path for path in opened if os.path.exists(path) and not path.endswith(".lock")]
 
 
-@pytest.mark.parametrize("work", [train_boxes, fit_ball])
+@pytest.mark.parametrize("work", [train_boxes, pytest.param(fit_ball, marks=pytest.mark.slow)])
 def test_a_second_process_is_refused_and_the_first_one_ends_whole(work, tmp_path):
     first = begin(work, tmp_path, True)
     wait_for(tmp_path / "inside", first)

@@ -72,7 +72,7 @@ def test_it_is_the_same_under_any_path_and_only_what_changed_is_read_again(mine,
     assert (changed.columns != first.columns).flatten(1).any(1).tolist() == [True] + 11 * [False]
 
 
-def test_up_and_front_turn_the_files(mine):
+def test_up_and_front_turn_the_files(mine, as_installed):
     put(mine, "a/train/x.off", "b/test/y.glb")
     save_mesh(box(3, 2, 1), mine / "a" / "train" / "x.off")
 
