@@ -45,6 +45,21 @@ TEXT = """# Features of faces
 
 Each family beside other packages, and how time and memory grow. A family alone also does the work that all share
 (the even surface, samples, boxes, factors), so the families sum to more than all 600. CPU is the time of all threads.
+
+Where others are faster (on 20,160 faces, one thread, as counted and timed apart from the tables):
+
+- Curvature. libigl and pymeshlab fit a quadric to one small neighbourhood of every vertex, and there are half as many
+  vertices as faces. Ours has eight radii, up to 75 edges on this mesh, at one cost each: a sparse factor of 18 numbers
+  a face (17 ms) and two solves for nine values (9 ms). One radius costs less than a third of libigl's of 5 edges.
+- With two threads, curvature and local PCA take more time of the processor: a solve inside SciPy's SuperLU takes
+  18 ms with two threads of BLAS and 4.5 ms with one, and BLAS reads `OMP_NUM_THREADS` by itself.
+- Shape diameter. Our 645,000 rays take 0.57 us each, libigl's 0.5, Embree's in Open3D 0.33 with directions ready made;
+  pymeshlab's are half as many. One of ours opens 12 nodes of 8 boxes and 5 leaves of 8 triangles, which is some 530
+  instructions on 8 doubles, 0.2 us at one a cycle; where the rest goes was not measured. Ours are doubles. Boxes, 72
+  statistics and their smoothing take the other 0.15 s and have no counterpart.
+- Medial distance. No package has it; Open3D casts as many rays, from centres that it is given. Our rays take 0.25 s,
+  the balls that find the centres 0.55 s.
+- CGAL's Python package (6.0.1) has no shape diameter.
 """
 
 

@@ -96,4 +96,6 @@ def _factor(mass: Array, flow: Any, order: str) -> Any:
     from scipy.sparse.linalg import splu
 
     matrix = (sparse.diags_array(mass) + flow).tocsc()
-    return splu(matrix, permc_spec=order, diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    # Dense blocks do not pay in a factor as thin as that of a surface.
+    narrow = {"relax": 1, "panel_size": 1}
+    return splu(matrix, permc_spec=order, diag_pivot_thresh=0.0, options={"SymmetricMode": True}, **narrow)
