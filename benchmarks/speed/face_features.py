@@ -60,6 +60,11 @@ Where others are faster (on 20,160 faces, one thread, as counted and timed apart
 - Medial distance. No package has it; Open3D casts as many rays, from centres that it is given. Our rays take 0.25 s,
   the balls that find the centres 0.55 s.
 - CGAL's Python package (6.0.1) has no shape diameter.
+
+From 20,160 to 51,072 faces, where F log F asks for 1.09 times as much per face, the factors take 1.4 times (they hold
+more numbers), balls and rays of the medial distance 1.3, paths from samples 1.2, rays of the shape diameter 1.2;
+histograms and statistics take the same. Memory is that of nine factors and of 512 distances
+per vertex, and grows with F.
 """
 
 
