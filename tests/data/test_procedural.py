@@ -190,8 +190,7 @@ def test_bytes_are_the_same_on_every_machine(family):
     assert digest.hexdigest()[:16] == DIGESTS[family]
 
 
-# Sums over shapes and attributes: their values, how far they may change, how far that moves points around, and where
-# the vertices are after a change of one attribute after the other.
+# Sums over shapes: attributes, how far they may change, how far that moves points, where vertices end after all.
 MOTIONS = {
     "airplane": [22.306212, 69.9631883, 428.137063, 1658.64862],
     "bed": [23.7641668, 72.2174206, 427.478963, 1716.67557],
